@@ -1,0 +1,131 @@
+// Access tokens: signed and verified through hono/jwt, then held to everything that it leaves open.
+
+import { sign, verify } from 'hono/jwt'
+import * as z from 'zod/mini'
+
+import type { Config } from '../config.ts'
+import { AppError } from '../errors.ts'
+import type { SigningKey } from './keys.ts'
+
+/** Seconds by which two clocks may differ. */
+const LEEWAY = 5
+const MAX_LENGTH = 4096
+
+const HeaderSchema = z.object({ kid: z.string() })
+
+/** The claims of an access token (RFC 7519 4.1, RFC 9068 2.2). Times are unix seconds. */
+const ClaimsSchema = z.object({
+  iss: z.string(),
+  aud: z.string(),
+  sub: z.string().check(z.minLength(1)),
+  type: z.enum(['access', 'refresh']),
+  sid: z.string().check(z.minLength(1)),
+  jti: z.string().check(z.minLength(1)),
+  auth_time: z.int(),
+  roles: z.array(z.string()),
+  iat: z.int(),
+  nbf: z.optional(z.int()),
+  exp: z.int(),
+})
+
+export type Claims = z.output<typeof ClaimsSchema>
+
+type TokenSettings = Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'ACCESS_TOKEN_SECONDS'>
+
+/** 128 random bits as base64url. */
+export function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
+}
+
+/** Signs an access token for a user who has just shown their password; good for `ACCESS_TOKEN_SECONDS`. */
+export function signAccessToken(
+  user: { username: string; roles: string[] },
+  key: SigningKey,
+  settings: TokenSettings,
+  now: number,
+): Promise<string> {
+  const claims: Omit<Claims, 'nbf'> = {
+    iss: settings.JWT_ISSUER,
+    aud: settings.JWT_AUDIENCE,
+    sub: user.username,
+    type: 'access',
+    sid: randomId(),
+    jti: randomId(),
+    auth_time: now,
+    roles: user.roles,
+    iat: now,
+    exp: now + settings.ACCESS_TOKEN_SECONDS,
+  }
+  // hono/jwt takes `alg` and `kid` from the key object, which is also a CryptoKey.
+  return sign(claims, key)
+}
+
+/**
+ * The claims of a token that is genuine and good at `now`. Checks, in this order: the form, the key
+ * by `kid`, algorithm and signature, the claims, the times. Before the signature has been checked,
+ * nothing but `kid` is read. Throws `token_*`.
+ */
+export async function verifyAccessToken(
+  token: string,
+  key: SigningKey,
+  settings: TokenSettings,
+  now: number,
+): Promise<Claims> {
+  const [header, payload] = splitToken(token)
+  const { data: named } = HeaderSchema.safeParse(parseJson(header))
+  if (named?.kid !== key.kid) throw new AppError('token_signature', 'unknown kid')
+  await verifySignature(token, key)
+  const { data: claims } = ClaimsSchema.safeParse(parseJson(payload))
+  if (!claims) throw new AppError('token_invalid', 'claim missing or of another type')
+  if (claims.iss !== settings.JWT_ISSUER) throw new AppError('token_invalid', 'another issuer')
+  if (claims.aud !== settings.JWT_AUDIENCE) throw new AppError('token_invalid', 'another audience')
+  checkTimes(claims, now)
+  if (claims.type !== 'access') throw new AppError('token_not_access', 'a refresh token')
+  return claims
+}
+
+// A segment in base64url, not empty, without padding and with zeros for unused bits: hono/jwt would
+// take a signature in several spellings (RFC 7515 2; RFC 4648 3.5).
+const SEGMENT = '((?:[\\w-]{4})*(?:[\\w-]{4}|[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw]))'
+const COMPACT = new RegExp(`^${SEGMENT}\\.${SEGMENT}\\.${SEGMENT}$`)
+
+function splitToken(token: string): [header: string, payload: string] {
+  if (token.length > MAX_LENGTH) throw new AppError('token_invalid', 'too long')
+  const [, header, payload] = COMPACT.exec(token) ?? []
+  if (header && payload) return [header, payload]
+  const segments = token.split('.').filter((segment) => segment !== '')
+  if (segments.length === 3) throw new AppError('token_invalid', 'not canonical base64url')
+  throw new AppError('token_malformed', 'not three segments')
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The JSON in a segment; undefined when it is none, or no valid UTF-8 (RFC 7519 7.2). */
+function parseJson(segment: string): unknown {
+  try {
+    const binary = atob(segment.replaceAll('-', '+').replaceAll('_', '/'))
+    return JSON.parse(utf8.decode(Uint8Array.from(binary, (char) => char.charCodeAt(0))))
+  } catch {
+    return undefined // SyntaxError or TypeError: neither JSON nor UTF-8
+  }
+}
+
+/** Algorithm and signature alone: the claims are checked by their own schema afterwards. */
+export async function verifySignature(token: string, key: SigningKey): Promise<void> {
+  try {
+    await verify(token, key, { alg: key.alg, exp: false, nbf: false, iat: false })
+  } catch (error) {
+    // Named, since a key that fails is no bad token; and without its text, which quotes the token.
+    const refused = error instanceof Error && error.name.startsWith('Jwt')
+    throw refused ? new AppError('token_signature', error.name) : error
+  }
+}
+
+function checkTimes({ iat, nbf = iat, exp }: Claims, now: number): void {
+  if (iat > now + LEEWAY || nbf > now + LEEWAY) throw new AppError('token_invalid', 'not yet valid')
+  if (exp <= now - LEEWAY) throw new AppError('token_expired', 'expired')
+}

@@ -1,0 +1,39 @@
+// The Worker's settings: wrangler's environment, parsed once per isolate.
+
+import * as z from 'zod/mini'
+
+import { AppError } from './errors.ts'
+
+const seconds = z.pipe(
+  z.string().check(z.regex(/^[1-9]\d{0,8}$/, 'must be a whole number of seconds, 1 or more')),
+  z.transform(Number),
+)
+const text = z.string().check(z.minLength(1, 'must not be empty'))
+
+const Settings = z.object({
+  DB: z.custom<D1Database>((value) => typeof value === 'object' && value !== null, 'is not bound'),
+  JWT_SECRET: z._default(z.string(), ''),
+  JWT_ISSUER: text,
+  JWT_AUDIENCE: text,
+  ACCESS_TOKEN_SECONDS: seconds,
+})
+
+export type Config = Readonly<z.output<typeof Settings>>
+
+const parsed = new WeakMap<object, Config>()
+
+/**
+ * The settings of this Worker. Throws `not_set_up`, with the name of each variable that is wrong
+ * (never its value), until they are right.
+ */
+export function readConfig(env: Env): Config {
+  const known = parsed.get(env)
+  if (known) return known
+  const result = Settings.safeParse(env)
+  if (!result.success) {
+    const problems = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
+    throw new AppError('not_set_up', `${problems.join('; ')}: see [vars] in wrangler.toml`)
+  }
+  parsed.set(env, result.data)
+  return result.data
+}

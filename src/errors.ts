@@ -1,0 +1,69 @@
+// Every failure that a client may see: one code, one status, one text.
+
+/**
+ * `msg` is what the guard says, `error` what everything else says: the lesson's own split.
+ * `challenge` is the `error` attribute of `WWW-Authenticate` (RFC 6750 3.1).
+ * `retryAfter` is the default of `Retry-After`, in seconds.
+ */
+export type Answer = {
+  status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503
+  challenge?: 'invalid_token'
+  retryAfter?: number
+} & ({ msg: string } | { error: string })
+
+export const ANSWERS = {
+  authorization_missing: { status: 401, msg: 'Missing Authorization Header' },
+  authorization_scheme: {
+    status: 401,
+    msg: "Missing 'Bearer' type in 'Authorization' header. Expected 'Authorization: Bearer <JWT>'",
+  },
+  authorization_malformed: {
+    status: 401,
+    msg: "Bad Authorization header. Expected 'Authorization: Bearer <JWT>'",
+  },
+  token_malformed: { status: 401, msg: 'Not enough segments', challenge: 'invalid_token' },
+  token_signature: {
+    status: 401,
+    msg: 'Signature verification failed',
+    challenge: 'invalid_token',
+  },
+  token_invalid: { status: 401, msg: 'Invalid token', challenge: 'invalid_token' },
+  token_expired: { status: 401, msg: 'Token has expired', challenge: 'invalid_token' },
+  token_not_access: {
+    status: 401,
+    msg: 'Only non-refresh tokens are allowed',
+    challenge: 'invalid_token',
+  },
+  bad_credentials: { status: 401, error: 'Bad username or password' },
+  body_invalid: { status: 400, error: 'Invalid input' },
+  body_too_large: { status: 413, error: 'Request body is too large' },
+  body_not_json: { status: 415, error: 'Content-Type must be application/json' },
+  not_found: { status: 404, error: 'Not found' },
+  method_not_allowed: { status: 405, error: 'Method not allowed' },
+  database_failed: { status: 503, error: 'Service unavailable', retryAfter: 5 },
+  not_set_up: { status: 503, error: 'Service unavailable' },
+  internal: { status: 500, error: 'Internal server error' },
+} as const satisfies Record<string, Answer>
+
+export type ErrorCode = keyof typeof ANSWERS
+
+/** What one field of a request body is refused for: `{ "password": ["Missing data …"] }`. */
+export type FieldErrors = Record<string, string[]>
+
+/**
+ * An expected failure. `code` decides what the client is told; `reason` is exact and goes to the
+ * log alone, so it must not hold a token, a password, a hash or a secret.
+ */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly fields: FieldErrors | undefined
+  readonly allow: string[] | undefined
+
+  constructor(code: ErrorCode, reason: string, also: { fields?: FieldErrors; allow?: string[] } = {}) {
+    super(reason)
+    this.name = 'AppError'
+    this.code = code
+    this.fields = also.fields
+    this.allow = also.allow
+  }
+}

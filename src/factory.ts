@@ -1,0 +1,3 @@
+// The types that every route and middleware of the app shares.
+
+export type AppEnv = { Bindings: Env }

@@ -1,0 +1,21 @@
+// One JSON line an event, for `wrangler tail` and Workers Logs. Never a token, password or hash.
+
+/** What a line may say beside its time and event. */
+export type LogFields = {
+  requestId?: string
+  method?: string
+  route?: string
+  status?: number
+  code?: string
+  reason?: string
+  stack?: string
+}
+
+// Whatever an error's text may quote by accident: tokens (JSON in base64url) and password hashes.
+const SECRETS = /eyJ[\w-]*(\.[\w-]*)*|\$argon2\w*\$[^\s"]*/g
+
+/** Writes one line; `error` for what an operator must mend, `info` for what happened. */
+export function log(level: 'info' | 'error', event: string, fields: LogFields): void {
+  const line = JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })
+  console[level](line.replace(SECRETS, '[redacted]'))
+}

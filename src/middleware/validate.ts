@@ -1,0 +1,49 @@
+// Request bodies: JSON, small, and of a schema, or refused in the lesson's shape.
+
+import { zValidator } from '@hono/zod-validator'
+import { bodyLimit } from 'hono/body-limit'
+import type * as z from 'zod/mini'
+
+import { AppError, type FieldErrors } from '../errors.ts'
+
+const MAX_BYTES = 8 * 1024
+
+/**
+ * Parses the body by `schema` into `c.req.valid('json')`. Throws `body_not_json` (415),
+ * `body_too_large` (413) or `body_invalid` (400, with every field's errors).
+ */
+export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
+  const limit = bodyLimit({
+    maxSize: MAX_BYTES,
+    onError: () => {
+      throw new AppError('body_too_large', `over ${MAX_BYTES} bytes`)
+    },
+  })
+  const parse = zValidator('json', schema, (result) => {
+    if (!result.success)
+      throw new AppError('body_invalid', 'refused by the schema', {
+        fields: toFieldErrors(result.error.issues),
+      })
+  })
+  const validate: typeof parse = async (c, next) => {
+    const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
+    if (mediaType.trim().toLowerCase() !== 'application/json')
+      throw new AppError('body_not_json', 'another content type')
+    await limit(c, async () => {
+      await parse(c, next)
+    })
+  }
+  return validate
+}
+
+/** Issues by field; those of the body as a whole are under `_schema` (Marshmallow's name). */
+function toFieldErrors(issues: readonly z.core.$ZodIssue[]): FieldErrors {
+  const errors = new Map<string, string[]>()
+  const add = (field: string, text: string) =>
+    errors.set(field, [...(errors.get(field) ?? []), text])
+  for (const issue of issues) {
+    if (issue.code === 'unrecognized_keys') issue.keys.forEach((key) => add(key, 'Unknown field.'))
+    else add(issue.path.length === 0 ? '_schema' : issue.path.join('.'), issue.message)
+  }
+  return Object.fromEntries(errors)
+}

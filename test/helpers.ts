@@ -1,0 +1,73 @@
+// What the Worker's tests share: a user, requests, and tokens made to order.
+
+import { env, exports } from 'cloudflare:workers'
+
+import { argon2id } from '../src/auth/argon2.ts'
+import { importKey } from '../src/auth/keys.ts'
+import { hashPassword } from '../src/auth/passwords.ts'
+import { insertUser } from '../src/db/users.ts'
+
+/** The lesson's user. */
+export const COSMO = { username: 'cosmo', password: 'space-corgi' }
+
+export const now = () => Math.floor(Date.now() / 1000)
+
+/** A request to the assembled Worker. */
+export const fetchApp = (path: string, init?: RequestInit) =>
+  exports.default.fetch(`https://latchkey.test${path}`, init)
+
+export const postJson = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+  fetchApp(path, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+
+export const getWithToken = (path: string, token: string) =>
+  fetchApp(path, { headers: { Authorization: `Bearer ${token}` } })
+
+export async function addUser(user = COSMO, roles: string[] = []): Promise<void> {
+  const passwordHash = hashPassword(user.password, argon2id)
+  await insertUser(env.DB, { username: user.username, passwordHash, roles }, now())
+}
+
+export async function login(credentials = COSMO): Promise<string> {
+  const response = await postJson('/login', credentials)
+  const body = await response.json<{ access_token: string }>()
+  return body.access_token
+}
+
+const utf8 = new TextEncoder()
+
+export function base64url(content: string | Uint8Array): string {
+  const bytes = typeof content === 'string' ? utf8.encode(content) : content
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
+}
+
+/** A part of a token as it stands in it: `0` the header, `1` the claims. */
+export function readSegment(token: string, index: 0 | 1): Record<string, unknown> {
+  const segment = token.split('.')[index] ?? ''
+  return JSON.parse(atob(segment.replaceAll('-', '+').replaceAll('_', '/')))
+}
+
+/** Signs any two segments with HMAC-SHA-256: by default with the Worker's own secret. */
+export async function signSegments(
+  header: string | Uint8Array,
+  payload: string | Uint8Array,
+  { secret = env.JWT_SECRET, hash = 'SHA-256' } = {},
+): Promise<string> {
+  const hmac = { name: 'HMAC', hash }
+  const key = await crypto.subtle.importKey('raw', utf8.encode(secret), hmac, false, ['sign'])
+  const input = `${base64url(header)}.${base64url(payload)}`
+  const signature = await crypto.subtle.sign(hmac, key, utf8.encode(input))
+  return `${input}.${base64url(new Uint8Array(signature))}`
+}
+
+/** The header that the Worker gives its tokens. */
+export async function genuineHeader(): Promise<Record<string, unknown>> {
+  const { alg, kid } = await importKey(env.JWT_SECRET)
+  return { alg, typ: 'JWT', kid }
+}

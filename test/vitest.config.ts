@@ -1,0 +1,38 @@
+// Two projects: the Worker's tests run in workerd on real local D1, the command line's in Node.
+
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-pool-workers'
+import { defineConfig } from 'vitest/config'
+
+const workers = cloudflareTest(async () => ({
+  wrangler: { configPath: './wrangler.toml' },
+  miniflare: {
+    bindings: {
+      JWT_SECRET: 'Uh3T0cW1fN5qZkq2mB9rXv7LdJ4sYpA8',
+      MIGRATIONS: await readD1Migrations('src/db/migrations'),
+    },
+  },
+}))
+
+export default defineConfig({
+  test: {
+    coverage: {
+      provider: 'istanbul',
+      include: ['src/**/*.ts'],
+      exclude: ['src/cli/**', 'src/**/*.d.ts'],
+      reporter: ['text', 'json-summary'],
+      thresholds: { lines: 95 },
+    },
+    projects: [
+      {
+        plugins: [workers],
+        test: {
+          name: 'worker',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/cli/**'],
+          setupFiles: ['test/setup.ts'],
+        },
+      },
+      { test: { name: 'cli', include: ['test/cli/**/*.test.ts'], testTimeout: 60_000 } },
+    ],
+  },
+})
