@@ -3,7 +3,7 @@
 import { type Context, Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { methodNotAllowed } from 'hono/method-not-allowed'
-import { routePath } from 'hono/route'
+import { matchedRoutes } from 'hono/route'
 
 import { ANSWERS, type Answer, AppError } from './errors.ts'
 import type { AppEnv } from './factory.ts'
@@ -41,8 +41,14 @@ function answer(c: Context, error: Error): Response {
   if (row.status >= 500) {
     const requestId = c.req.header('cf-ray') ?? crypto.randomUUID()
     c.header('X-Request-Id', requestId)
-    const where = { requestId, method: c.req.method, route: routePath(c, -1), status: row.status }
-    log('error', code, { ...where, reason: error.message, ...(code === 'internal' && { stack: error.stack }) })
+    log('error', code, {
+      requestId,
+      method: c.req.method,
+      route: matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path,
+      status: row.status,
+      reason: error.message,
+      stack: code === 'internal' ? error.stack : undefined,
+    })
   }
   if (allow) c.header('Allow', allow.join(', '))
   if (row.retryAfter) c.header('Retry-After', String(row.retryAfter))

@@ -59,7 +59,11 @@ export class AppError extends Error {
   readonly fields: FieldErrors | undefined
   readonly allow: string[] | undefined
 
-  constructor(code: ErrorCode, reason: string, also: { fields?: FieldErrors; allow?: string[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    reason: string,
+    also: { fields?: FieldErrors; allow?: string[] } = {},
+  ) {
     super(reason)
     this.name = 'AppError'
     this.code = code

@@ -4,11 +4,10 @@
 export type LogFields = {
   requestId?: string
   method?: string
-  route?: string
+  route?: string | undefined
   status?: number
-  code?: string
   reason?: string
-  stack?: string
+  stack?: string | undefined
 }
 
 // Whatever an error's text may quote by accident: tokens (JSON in base64url) and password hashes.

@@ -10,7 +10,7 @@ const requiredString = z
       return input === null ? 'Field may not be null.' : 'Not a valid string.'
     },
   })
-  .check(z.minLength(1, 'Shorter than minimum length 1.'))
+  .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
 
 export const LoginBody = z.strictObject(
   { username: requiredString, password: requiredString },

@@ -10,6 +10,9 @@ import { insertUser } from '../src/db/users.ts'
 /** The lesson's user. */
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }
 
+/** What the Worker has logged in the running test. */
+export const logged: string[] = []
+
 export const now = () => Math.floor(Date.now() / 1000)
 
 /** A request to the assembled Worker. */

@@ -1,10 +1,26 @@
-// Before each test: an empty database with every migration applied.
+// Before each test: empty tables. After each: nothing that was logged holds a token, password or hash.
 
-import { applyD1Migrations, reset } from 'cloudflare:test'
+import { applyD1Migrations } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { beforeEach } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, vi } from 'vitest'
+
+import { COSMO, logged } from './helpers.ts'
+
+const LEVELS = ['debug', 'info', 'log', 'warn', 'error'] as const
+const SECRET = new RegExp(`eyJ|argon2id?\\$|${COSMO.password}|${env.JWT_SECRET}`)
+
+// Storage is isolated per file, so that this runs on an empty database.
+beforeAll(() => applyD1Migrations(env.DB, env.MIGRATIONS))
 
 beforeEach(async () => {
-  await reset()
-  await applyD1Migrations(env.DB, env.MIGRATIONS)
+  await env.DB.prepare('DELETE FROM users').run()
+  logged.length = 0
+  for (const level of LEVELS) {
+    vi.spyOn(console, level).mockImplementation((line: unknown) => void logged.push(String(line)))
+  }
+})
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  for (const line of logged) expect(line).not.toMatch(SECRET)
 })

@@ -15,15 +15,10 @@ export async function checkCredentials(
   credentials: { username: string; password: string },
 ): Promise<User> {
   const user = await findUser(db, credentials.username.normalize('NFC'))
-  const { matches, outdated } = verifyPassword(
-    user?.passwordHash,
-    credentials.password,
-    argon2id,
-  )
+  const { matches, outdated } = verifyPassword(user?.passwordHash, credentials.password, argon2id)
   if (!user) throw new AppError('bad_credentials', 'no such user')
   if (!matches) throw new AppError('bad_credentials', 'wrong password')
   if (user.disabledAt !== null) throw new AppError('bad_credentials', 'user is disabled')
-  if (outdated)
-    await replacePasswordHash(db, user, hashPassword(credentials.password, argon2id))
+  if (outdated) await replacePasswordHash(db, user, hashPassword(credentials.password, argon2id))
   return user
 }

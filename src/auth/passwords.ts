@@ -92,7 +92,8 @@ export function passwordProblem(
   const length = [...normal].length
   if (length < minLength) return `Shorter than minimum length ${minLength}.`
   if (length > MAX_CODE_POINTS) return `Longer than maximum length ${MAX_CODE_POINTS}.`
-  const holdsName = [...username].length > 3 && normal.toLowerCase().includes(username.toLowerCase())
+  const holdsName =
+    [...username].length > 3 && normal.toLowerCase().includes(username.toLowerCase())
   if (holdsName) return 'Contains the username.'
   return undefined
 }

@@ -1,27 +1,174 @@
-import { env, exports } from 'cloudflare:workers'
-import { expect, it } from 'vitest'
-import { argon2id } from '../../src/auth/argon2.ts'
-import { hashPassword } from '../../src/auth/passwords.ts'
-import { insertUser } from '../../src/db/users.ts'
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it } from 'vitest'
 
-it('works', async () => {
-  await insertUser(env.DB, { username: 'cosmo', passwordHash: hashPassword('space-corgi', argon2id), roles: [] }, 1)
-  const go = async (path: string, init?: RequestInit) => {
-    const r = await exports.default.fetch('http://x' + path, init)
-    console.log(path, r.status, await r.clone().text(), JSON.stringify([...r.headers]))
-    return r
-  }
-  const post = (b: string, t = 'application/json') => go('/login', { method: 'POST', body: b, headers: { 'content-type': t } })
-  const r = await post('{"username":"cosmo","password":"space-corgi"}')
-  const { access_token: token } = await r.json<{ access_token: string }>()
-  const a = { headers: { authorization: 'Bearer ' + token } }
-  await go('/protected', a)
-  await go('/secure-data', a)
-  await go('/protected')
-  await go('/nope'); await go('/nope', a); await go('/login'); await go('/protected', { method: 'POST' }); await go('/protected', { method: 'HEAD' })
-  await go('/protected', { headers: { authorization: 'Bearer ' + token + 'A' } })
-  await post('{"username":"","__proto__":1,"constructor":2,"toString":3}')
-  await post('{"username":1,"password":null}')
-  await post('[]'); await post('nope'); await post(''); await post('{}', 'text/plain'); await post(JSON.stringify({ username: 'x'.repeat(9000) }))
-  expect(r.status).toBe(200)
+import { COSMO, addUser, fetchApp, now, postJson, readSegment } from '../helpers.ts'
+
+beforeEach(() => addUser())
+
+const post = (body: string, type = 'application/json') =>
+  fetchApp('/login', { method: 'POST', headers: { 'Content-Type': type }, body })
+
+describe('good credentials', () => {
+  it('answer with an access token, its type and its lifetime (RFC 6749 5.1)', async () => {
+    const response = await postJson('/login', COSMO)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('Content-Type')).toBe('application/json')
+    expect(await response.json()).toEqual({
+      access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]{43}$/),
+      token_type: 'Bearer',
+      expires_in: 900,
+    })
+  })
+
+  it('give a token of exactly the documented claims (RFC 9068 2.2, ASVS 14.1.1)', async () => {
+    await env.DB.prepare(`UPDATE users SET roles = '["admin"]'`).run()
+    const response = await postJson('/login', COSMO)
+    const { access_token: token } = await response.json<{ access_token: string }>()
+    const claims = readSegment(token, 1)
+    expect(claims).toEqual({
+      iss: 'latchkey',
+      aud: 'latchkey',
+      sub: 'cosmo',
+      type: 'access',
+      sid: expect.stringMatching(/^[\w-]{22}$/),
+      jti: expect.stringMatching(/^[\w-]{22}$/),
+      auth_time: claims.iat,
+      roles: ['admin'],
+      iat: expect.any(Number),
+      exp: Number(claims.iat) + 900,
+    })
+    expect(Math.abs(Number(claims.iat) - now())).toBeLessThan(5)
+    expect(readSegment(token, 0)).toEqual({
+      alg: 'HS256',
+      typ: 'JWT',
+      kid: expect.stringMatching(/^[0-9a-f]{16}$/),
+    })
+  })
+
+  it('give another session and token id at every login (ASVS 7.2.4)', async () => {
+    const ids = new Set<unknown>()
+    for (let login = 0; login < 3; login += 1) {
+      const response = await postJson('/login', COSMO)
+      const { access_token: token } = await response.json<{ access_token: string }>()
+      ids.add(readSegment(token, 1).sid).add(readSegment(token, 1).jti)
+    }
+    expect(ids.size).toBe(6)
+  })
+})
+
+describe('bad credentials', () => {
+  it.each([
+    ['a wrong password', { ...COSMO, password: 'space-corgI' }],
+    ['an unknown user', { ...COSMO, username: 'nobody' }],
+    ['a name in another case', { ...COSMO, username: 'Cosmo' }],
+    ['a password with a trailing space', { ...COSMO, password: 'space-corgi ' }],
+    ['SQL in the name', { ...COSMO, username: "' OR 1=1 --" }],
+  ])('%s is 401 with the same bytes', async (_, credentials) => {
+    const response = await postJson('/login', credentials)
+    expect(response.status).toBe(401)
+    expect(await response.text()).toBe('{"error":"Bad username or password"}')
+  })
+})
+
+const MISSING = ['Missing data for required field.']
+const EMPTY = ['Shorter than minimum length 1.']
+const NULL = ['Field may not be null.']
+const TYPE = ['Not a valid string.']
+const UNKNOWN = ['Unknown field.']
+
+describe('a body that is refused by the schema is 400 with', () => {
+  it.each([
+    ['the missing field', '{"username":"cosmo"}', { password: MISSING }],
+    ['both missing fields', '{}', { username: MISSING, password: MISSING }],
+    ['an empty string', '{"username":"","password":"x"}', { username: EMPTY }],
+    ['a null', '{"username":"x","password":null}', { password: NULL }],
+    ['a number', '{"username":1,"password":"x"}', { username: TYPE }],
+    ['a list and an object', '{"username":[],"password":{}}', { username: TYPE, password: TYPE }],
+    ['an unknown field', '{"username":"x","password":"y","extra":1}', { extra: UNKNOWN }],
+    [
+      "every field's errors at once",
+      '{"username":"","extra":1}',
+      { username: EMPTY, password: MISSING, extra: UNKNOWN },
+    ],
+  ])('%s', async (_, body, error) => {
+    const response = await post(body)
+    expect(response.status).toBe(400)
+    expect(await response.json()).toEqual({ error })
+  })
+
+  it('names of Object.prototype as unknown fields like any other (ASVS 15.3.6)', async () => {
+    const body = '{"username":"x","password":"y","__proto__":1,"constructor":2,"toString":3}'
+    const response = await post(body)
+    expect(response.status).toBe(400)
+    expect(await response.text()).toBe(
+      '{"error":{"__proto__":["Unknown field."],"constructor":["Unknown field."],"toString":["Unknown field."]}}',
+    )
+  })
+
+  it.each(['[]', '"x"', '1', 'null', 'true'])(
+    '_schema when it is JSON but no object: %s',
+    async (body) => {
+      const response = await post(body)
+      expect(response.status).toBe(400)
+      expect(await response.text()).toBe('{"error":{"_schema":["Invalid input type."]}}')
+    },
+  )
+})
+
+describe('a body that is no JSON', () => {
+  it.each(['', '{', 'username=cosmo', '{"username":"cosmo",}', '['.repeat(4000)])(
+    'is 400: %s',
+    async (body) => {
+      const response = await post(body)
+      expect(response.status).toBe(400)
+      expect(await response.text()).toBe('{"error":"Malformed JSON in request body"}')
+    },
+  )
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', ''])(
+    'by its content type is 415, whatever it holds: %s (ASVS 3.5.2)',
+    async (type) => {
+      const response = await post(JSON.stringify(COSMO), type)
+      expect(response.status).toBe(415)
+      expect(await response.text()).toBe('{"error":"Content-Type must be application/json"}')
+    },
+  )
+
+  it('by its content type is taken whatever the case and parameters of that', async () => {
+    const response = await post(JSON.stringify(COSMO), 'Application/JSON; charset=utf-8')
+    expect(response.status).toBe(200)
+  })
+})
+
+describe('a body over 8 KiB', () => {
+  const body = JSON.stringify({ username: 'cosmo', password: 'x'.repeat(8192) })
+
+  it('is 413 before it is parsed', async () => {
+    const response = await post(body)
+    expect(response.status).toBe(413)
+    expect(await response.text()).toBe('{"error":"Request body is too large"}')
+  })
+
+  it('is 413 also when it is streamed without a length', async () => {
+    let chunks = 0
+    const stream = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        chunks += 1
+        if (chunks > 1000) controller.close()
+        else controller.enqueue(new TextEncoder().encode(body))
+      },
+    })
+    const headers = { 'Content-Type': 'application/json' }
+    const response = await fetchApp('/login', { method: 'POST', headers, body: stream })
+    expect(response.status).toBe(413)
+    expect(chunks).toBeLessThan(100)
+  })
+
+  it('is 413 one byte above the limit, not at it', async () => {
+    const frame = JSON.stringify({ username: 'cosmo', password: '' }).length
+    const ofSize = (bytes: number) =>
+      JSON.stringify({ username: 'cosmo', password: 'x'.repeat(bytes - frame) })
+    expect((await post(ofSize(8192))).status).toBe(401)
+    expect((await post(ofSize(8193))).status).toBe(413)
+  })
 })

@@ -1,0 +1,192 @@
+import { env } from 'cloudflare:workers'
+import { Hono } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { beforeEach, describe, expect, it } from 'vitest'
+
+import { app } from '../src/app.ts'
+import type { AppEnv } from '../src/factory.ts'
+import { COSMO, addUser, fetchApp, getWithToken, logged, login, postJson } from './helpers.ts'
+
+beforeEach(() => addUser())
+
+describe('an unknown path', () => {
+  it.each([
+    '/',
+    '/nope',
+    '/protected/',
+    '//protected',
+    '/Protected',
+    '/login/x',
+    '/.dev.vars',
+    '/.git/config',
+  ])('is 404 with and without a token: %s (ASVS 13.4.1)', async (path) => {
+    for (const response of [await fetchApp(path), await getWithToken(path, await login())]) {
+      expect(response.status).toBe(404)
+      expect(await response.text()).toBe('{"error":"Not found"}')
+    }
+  })
+})
+
+describe('a method that the path has not', () => {
+  it.each([
+    ['GET', '/login', 'POST'],
+    ['PUT', '/login', 'POST'],
+    ['POST', '/protected', 'GET, HEAD'],
+    ['DELETE', '/secure-data', 'GET, HEAD'],
+    ['OPTIONS', '/protected', 'GET, HEAD'],
+  ])(
+    'is 405 with Allow, with and without a token: %s %s (RFC 9110 15.5.6)',
+    async (method, path, allow) => {
+      for (const headers of [{}, { Authorization: `Bearer ${await login()}` }]) {
+        const response = await fetchApp(path, { method, headers })
+        expect(response.status).toBe(405)
+        expect(response.headers.get('Allow')).toBe(allow)
+        expect(await response.text()).toBe('{"error":"Method not allowed"}')
+      }
+    },
+  )
+})
+
+it('every answer must not be stored, nor taken for another type (ASVS 14.3.2, 3.4.4)', async () => {
+  const answers = [
+    await postJson('/login', COSMO),
+    await postJson('/login', {}),
+    await postJson('/login', { ...COSMO, password: 'wrong' }),
+    await getWithToken('/protected', await login()),
+    await fetchApp('/protected'),
+    await fetchApp('/nope'),
+    await fetchApp('/login'),
+    await app.request('/protected', {}, { ...env, JWT_SECRET: '' }),
+  ]
+  expect(answers.map(({ status }) => status)).toEqual([200, 400, 401, 200, 401, 404, 405, 503])
+  for (const { headers } of answers) {
+    expect(headers.get('Cache-Control')).toBe('no-store')
+    expect(headers.get('X-Content-Type-Options')).toBe('nosniff')
+    expect(headers.get('Content-Type')).toBe('application/json')
+  }
+})
+
+it('a raw Response of an endpoint carries the headers as well', async () => {
+  const raw = new Hono<AppEnv>().route('/', app).get('/raw', () => new Response('raw'))
+  const response = await raw.request(
+    '/raw',
+    { headers: { Authorization: `Bearer ${await login()}` } },
+    env,
+  )
+  expect(await response.text()).toBe('raw')
+  expect(response.headers.get('Cache-Control')).toBe('no-store')
+})
+
+it("an endpoint's own HTTPException is answered with its status and text", async () => {
+  const throwing = new Hono<AppEnv>().route('/', app).get('/teapot', () => {
+    throw new HTTPException(418, { message: 'short and stout' })
+  })
+  const headers = { Authorization: `Bearer ${await login()}` }
+  const response = await throwing.request('/teapot', { headers }, env)
+  expect(response.status).toBe(418)
+})
+
+describe('a Worker that is not set up answers 503 and logs which variable is wrong', () => {
+  it.each([
+    ['JWT_SECRET', { JWT_SECRET: undefined }],
+    ['JWT_SECRET', { JWT_SECRET: '' }],
+    ['JWT_SECRET', { JWT_SECRET: 'super-secret' }],
+    ['JWT_SECRET', { JWT_SECRET: '0'.repeat(64) }],
+    ['JWT_ISSUER', { JWT_ISSUER: '' }],
+    ['JWT_AUDIENCE', { JWT_AUDIENCE: undefined }],
+    ['ACCESS_TOKEN_SECONDS', { ACCESS_TOKEN_SECONDS: '15m' }],
+    ['ACCESS_TOKEN_SECONDS', { ACCESS_TOKEN_SECONDS: '0' }],
+    ['DB', { DB: undefined }],
+  ])('%s: %j', async (variable, wrong) => {
+    const broken = { ...env, ...wrong }
+    const login = {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(COSMO),
+    }
+    for (const [path, init] of [
+      ['/protected', {}],
+      ['/login', login],
+    ] as const) {
+      const response = await app.request(path, init, broken)
+      expect(response.status).toBe(503)
+      expect(response.headers.get('Retry-After')).toBe(null)
+      expect(await response.text()).toBe('{"error":"Service unavailable"}')
+      const line = JSON.parse(logged.at(-1) ?? '')
+      expect(line).toMatchObject({ event: 'not_set_up', level: 'error', status: 503 })
+      expect(line.reason).toContain(variable)
+    }
+  })
+})
+
+/** A D1 binding that fails with this text, or whose use is a bug. */
+const failing = (text: string) => ({
+  prepare: () => ({ bind: () => ({ all: () => Promise.reject(new Error(text)) }) }),
+})
+const logIn = (bindings: object) =>
+  app.request(
+    '/login',
+    {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'cf-ray': '8f00-AMS' },
+      body: JSON.stringify(COSMO),
+    },
+    { ...env, ...bindings },
+  )
+
+describe('a database that cannot answer', () => {
+  it.each([
+    ['unreachable', 'D1_ERROR: Network connection lost.'],
+    ['overloaded', 'D1_ERROR: D1 DB is overloaded. Requests queued for too long.'],
+  ])('is 503 with Retry-After, and the log has its text: %s', async (_, text) => {
+    const response = await logIn({ DB: failing(text) })
+    expect(response.status).toBe(503)
+    expect(response.headers.get('Retry-After')).toBe('5')
+    expect(response.headers.get('X-Request-Id')).toBe('8f00-AMS')
+    expect(await response.text()).toBe('{"error":"Service unavailable"}')
+    expect(JSON.parse(logged.at(-1) ?? '')).toMatchObject({
+      event: 'database_failed',
+      requestId: '8f00-AMS',
+      method: 'POST',
+      route: '/login',
+      reason: text,
+    })
+  })
+
+  it('because it has no tables is 503, and the log says which command mends it', async () => {
+    await env.DB.prepare('ALTER TABLE users RENAME TO elsewhere').run()
+    const response = await logIn({})
+    await env.DB.prepare('ALTER TABLE elsewhere RENAME TO users').run()
+    expect(response.status).toBe(503)
+    expect(JSON.parse(logged.at(-1) ?? '').reason).toContain('npm run db:migrate')
+  })
+
+  it('does not stand in the way of the guarded path', async () => {
+    const headers = { Authorization: `Bearer ${await login()}` }
+    const bindings = { ...env, DB: failing('D1_ERROR: down') }
+    expect((await app.request('/protected', { headers }, bindings)).status).toBe(200)
+  })
+})
+
+describe('a bug', () => {
+  const bug = {
+    prepare: () => {
+      throw new TypeError(`cannot read eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjIn0.c2ln of undefined`)
+    },
+  }
+
+  it('is 500, tells the client nothing but the request id (ASVS 16.5.1)', async () => {
+    const response = await logIn({ DB: bug })
+    expect(response.status).toBe(500)
+    expect(await response.text()).toBe('{"error":"Internal server error"}')
+    expect(response.headers.get('X-Request-Id')).toBe('8f00-AMS')
+  })
+
+  it('logs its stack on one line, without the tokens that its text quotes (ASVS 16.2.5)', async () => {
+    await logIn({ DB: bug })
+    expect(logged).toHaveLength(1)
+    const line = JSON.parse(logged[0] ?? '')
+    expect(line).toMatchObject({ event: 'internal', requestId: '8f00-AMS', status: 500 })
+    expect(line.stack).toContain('TypeError: cannot read [redacted] of undefined')
+  })
+})
