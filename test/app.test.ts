@@ -99,14 +99,14 @@ describe('a Worker that is not set up answers 503 and logs which variable is wro
     ['DB', { DB: undefined }],
   ])('%s: %j', async (variable, wrong) => {
     const broken = { ...env, ...wrong }
-    const login = {
+    const post = {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(COSMO),
     }
     for (const [path, init] of [
       ['/protected', {}],
-      ['/login', login],
+      ['/login', post],
     ] as const) {
       const response = await app.request(path, init, broken)
       expect(response.status).toBe(503)
