@@ -10,15 +10,16 @@ import type { AppEnv } from './factory.ts'
 import { log } from './log.ts'
 import { apiHeaders } from './middleware/headers.ts'
 import { login } from './routes/login.ts'
+import { logout } from './routes/logout.ts'
+import { me } from './routes/me.ts'
 import { protectedRoutes } from './routes/protected.ts'
+import { refresh } from './routes/refresh.ts'
+import { sessions } from './routes/sessions.ts'
 
 export const app = new Hono<AppEnv>()
   .use(apiHeaders)
   .notFound((c) => answer(c, new AppError('not_found', 'no such route')))
-  .onError((error, c) => {
-    if (error instanceof HTTPException) return c.json({ error: error.message }, error.status)
-    return answer(c, error)
-  })
+  .onError(onError)
 
 app.use(
   methodNotAllowed({
@@ -28,33 +29,46 @@ app.use(
   }),
 )
 
-// Public routes first: the protected router guards every path that reaches it.
-const routes = app.route('/', login).route('/', protectedRoutes)
+// The protected router comes last: it guards every path that reaches it.
+const routes = app
+  .route('/', login)
+  .route('/', refresh)
+  .route('/', logout)
+  .route('/', sessions)
+  .route('/', me)
+  .route('/', protectedRoutes)
 
 export type App = typeof routes
 
+/** An endpoint of one's own may throw Hono's HTTPException: that is answered with its status and text. */
+export function onError(error: Error, c: Context): Response {
+  if (error instanceof HTTPException) return c.json({ error: error.message }, error.status)
+  return answer(c, error)
+}
+
 /** Answers for a failure by the table in errors.ts; what is not an AppError is a bug: 500. */
 function answer(c: Context, error: Error): Response {
-  const { code, fields, allow } =
-    error instanceof AppError ? error : new AppError('internal', 'a bug')
+  const { code, details } = error instanceof AppError ? error : new AppError('internal', 'a bug')
   const row: Answer = ANSWERS[code]
-  if (row.status >= 500) {
-    const requestId = c.req.header('cf-ray') ?? crypto.randomUUID()
-    c.header('X-Request-Id', requestId)
-    log('error', code, {
+  const requestId = c.req.header('cf-ray') ?? crypto.randomUUID()
+  if (row.status >= 500) c.header('X-Request-Id', requestId)
+  if (row.status >= 500 || row.event)
+    log(row.status >= 500 ? 'error' : 'warn', row.event ?? code, {
       requestId,
       method: c.req.method,
       route: matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path,
       status: row.status,
+      username: details.username,
       reason: error.message,
       stack: code === 'internal' ? error.stack : undefined,
     })
-  }
-  if (allow) c.header('Allow', allow.join(', '))
+  if (details.allow) c.header('Allow', details.allow.join(', '))
   if (row.retryAfter) c.header('Retry-After', String(row.retryAfter))
-  if ('error' in row) return c.json({ error: fields ?? row.error }, row.status)
+  if ('error' in row) return c.json({ error: details.fields ?? row.error }, row.status)
+  const attributes = ['realm="latchkey"']
   // RFC 6750 3.1: an error code only where a token was sent.
-  const detail = row.challenge ? `, error="${row.challenge}", error_description="${row.msg}"` : ''
-  c.header('WWW-Authenticate', `Bearer realm="latchkey"${detail}`)
+  if (row.challenge) attributes.push(`error="${row.challenge}"`, `error_description="${row.msg}"`)
+  if (details.maxAge !== undefined) attributes.push(`max_age="${details.maxAge}"`)
+  c.header('WWW-Authenticate', `Bearer ${attributes.join(', ')}`)
   return c.json({ msg: row.msg }, row.status)
 }

@@ -4,10 +4,15 @@ import * as z from 'zod/mini'
 
 import { AppError } from './errors.ts'
 
-const seconds = z.pipe(
-  z.string().check(z.regex(/^[1-9]\d{0,8}$/, 'must be a whole number of seconds, 1 or more')),
-  z.transform(Number),
-)
+/** A whole number of at least `min`, as text. */
+const whole = (min: number) =>
+  z.pipe(
+    z.string().check(
+      z.regex(/^\d{1,9}$/, 'must be a whole number'),
+      z.refine((digits) => Number(digits) >= min, `must be ${min} or more`),
+    ),
+    z.transform(Number),
+  )
 const text = z.string().check(z.minLength(1, 'must not be empty'))
 
 const Settings = z.object({
@@ -15,7 +20,13 @@ const Settings = z.object({
   JWT_SECRET: z._default(z.string(), ''),
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
-  ACCESS_TOKEN_SECONDS: seconds,
+  ACCESS_TOKEN_SECONDS: whole(1),
+  SESSION_IDLE_SECONDS: whole(1),
+  SESSION_MAX_SECONDS: whole(1),
+  REFRESH_GRACE_SECONDS: whole(0),
+  REVOCATION_SECONDS: whole(0),
+  MAX_SESSIONS: whole(1),
+  PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })
 
 export type Config = Readonly<z.output<typeof Settings>>

@@ -2,12 +2,14 @@
 
 /**
  * `msg` is what the guard says, `error` what everything else says: the lesson's own split.
- * `challenge` is the `error` attribute of `WWW-Authenticate` (RFC 6750 3.1).
+ * `challenge` is the `error` attribute of `WWW-Authenticate` (RFC 6750 3.1, RFC 9470 3).
+ * `event` names what the log is told, beside everything from 500.
  * `retryAfter` is the default of `Retry-After`, in seconds.
  */
 export type Answer = {
   status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503
-  challenge?: 'invalid_token'
+  challenge?: 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication'
+  event?: string
   retryAfter?: number
 } & ({ msg: string } | { error: string })
 
@@ -34,8 +36,26 @@ export const ANSWERS = {
     msg: 'Only non-refresh tokens are allowed',
     challenge: 'invalid_token',
   },
+  token_not_refresh: {
+    status: 401,
+    msg: 'Only refresh tokens are allowed',
+    challenge: 'invalid_token',
+  },
+  token_revoked: { status: 401, msg: 'Token has been revoked', challenge: 'invalid_token' },
+  token_reused: {
+    status: 401,
+    msg: 'Token has been revoked',
+    challenge: 'invalid_token',
+    event: 'session.reuse_detected',
+  },
+  token_not_fresh: {
+    status: 401,
+    msg: 'Fresh token required',
+    challenge: 'insufficient_user_authentication',
+  },
+  role_missing: { status: 403, msg: 'Role required', challenge: 'insufficient_scope' },
   bad_credentials: { status: 401, error: 'Bad username or password' },
-  body_invalid: { status: 400, error: 'Invalid input' },
+  input_invalid: { status: 400, error: 'Invalid input' },
   body_too_large: { status: 413, error: 'Request body is too large' },
   body_not_json: { status: 415, error: 'Content-Type must be application/json' },
   not_found: { status: 404, error: 'Not found' },
@@ -50,24 +70,21 @@ export type ErrorCode = keyof typeof ANSWERS
 /** What one field of a request body is refused for: `{ "password": ["Missing data …"] }`. */
 export type FieldErrors = Record<string, string[]>
 
+/** What an answer or its log line needs beside the row: field errors, `Allow`, `max_age`, whom. */
+type Details = { fields?: FieldErrors; allow?: string[]; maxAge?: number; username?: string }
+
 /**
  * An expected failure. `code` decides what the client is told; `reason` is exact and goes to the
  * log alone, so it must not hold a token, a password, a hash or a secret.
  */
 export class AppError extends Error {
   readonly code: ErrorCode
-  readonly fields: FieldErrors | undefined
-  readonly allow: string[] | undefined
+  readonly details: Details
 
-  constructor(
-    code: ErrorCode,
-    reason: string,
-    also: { fields?: FieldErrors; allow?: string[] } = {},
-  ) {
+  constructor(code: ErrorCode, reason: string, details: Details = {}) {
     super(reason)
     this.name = 'AppError'
     this.code = code
-    this.fields = also.fields
-    this.allow = also.allow
+    this.details = details
   }
 }

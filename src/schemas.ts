@@ -1,4 +1,4 @@
-// The wire contract: what request bodies may hold, with the lesson's texts (Marshmallow's).
+// The wire contract: what requests may hold, with the lesson's texts (Marshmallow's).
 
 import * as z from 'zod/mini'
 
@@ -12,7 +12,32 @@ const requiredString = z
   })
   .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
 
-export const LoginBody = z.strictObject(
-  { username: requiredString, password: requiredString },
-  { error: 'Invalid input type.' },
-)
+/** An object of exactly these fields. */
+const exactly = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z.strictObject(shape, { error: 'Invalid input type.' })
+
+export const LoginBody = exactly({ username: requiredString, password: requiredString })
+
+export const PasswordBody = exactly({
+  current_password: requiredString,
+  new_password: requiredString,
+})
+
+export const LogoutQuery = exactly({
+  scope: z._default(
+    z.enum(['session', 'others', 'all'], 'Must be one of: others, all.'),
+    'session',
+  ),
+})
+
+/** A page of a list: `after` is the `next` of the page before. */
+export const PageQuery = exactly({
+  limit: z._default(
+    z.pipe(
+      z.string().check(z.regex(/^([1-9]\d?|100)$/, 'Must be between 1 and 100.')),
+      z.transform(Number),
+    ),
+    20,
+  ),
+  after: z.optional(z.string().check(z.regex(/^\d{1,12}\.[\w-]{1,22}$/, 'Not a page.'))),
+})

@@ -5,3 +5,11 @@ declare namespace Cloudflare {
     MIGRATIONS: import('@cloudflare/vitest-pool-workers').D1Migration[]
   }
 }
+
+/** Vite's: the modules that match, here as text. */
+interface ImportMeta {
+  glob(
+    pattern: string,
+    options: { query: '?raw'; import: 'default'; eager: true },
+  ): Record<string, string>
+}

@@ -3,6 +3,7 @@
 import { env, exports } from 'cloudflare:workers'
 
 import { argon2id } from '../src/auth/argon2.ts'
+import type { TokenAnswer } from '../src/auth/issue.ts'
 import { importKey } from '../src/auth/keys.ts'
 import { hashPassword } from '../src/auth/passwords.ts'
 import { insertUser } from '../src/db/users.ts'
@@ -34,11 +35,12 @@ export async function addUser(user = COSMO, roles: string[] = []): Promise<void>
   await insertUser(env.DB, { username: user.username, passwordHash, roles }, now())
 }
 
-export async function login(credentials = COSMO): Promise<string> {
-  const response = await postJson('/login', credentials)
-  const body = await response.json<{ access_token: string }>()
-  return body.access_token
+/** Both tokens of a new session. */
+export async function startSession(credentials = COSMO): Promise<TokenAnswer> {
+  return (await postJson('/login', credentials)).json()
 }
+
+export const login = async (credentials = COSMO) => (await startSession(credentials)).access_token
 
 const utf8 = new TextEncoder()
 

@@ -13,7 +13,7 @@ const SECRET = new RegExp(`eyJ|argon2id?\\$|${COSMO.password}|${env.JWT_SECRET}`
 beforeAll(() => applyD1Migrations(env.DB, env.MIGRATIONS))
 
 beforeEach(async () => {
-  await env.DB.prepare('DELETE FROM users').run()
+  await env.DB.batch([env.DB.prepare('DELETE FROM users'), env.DB.prepare('DELETE FROM sessions')])
   logged.length = 0
   for (const level of LEVELS) {
     vi.spyOn(console, level).mockImplementation((line: unknown) => void logged.push(String(line)))

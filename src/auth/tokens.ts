@@ -1,6 +1,6 @@
-// Access tokens: signed and verified through hono/jwt, then held to everything that it leaves open.
+// Verifying tokens: through hono/jwt, then held to everything that it leaves open.
 
-import { sign, verify } from 'hono/jwt'
+import { verify } from 'hono/jwt'
 import * as z from 'zod/mini'
 
 import type { Config } from '../config.ts'
@@ -13,63 +13,43 @@ const MAX_LENGTH = 4096
 
 const HeaderSchema = z.object({ kid: z.string() })
 
-/** The claims of an access token (RFC 7519 4.1, RFC 9068 2.2). Times are unix seconds. */
-const ClaimsSchema = z.object({
+const common = {
   iss: z.string(),
   aud: z.string(),
   sub: z.string().check(z.minLength(1)),
-  type: z.enum(['access', 'refresh']),
   sid: z.string().check(z.minLength(1)),
-  jti: z.string().check(z.minLength(1)),
   auth_time: z.int(),
-  roles: z.array(z.string()),
   iat: z.int(),
   nbf: z.optional(z.int()),
   exp: z.int(),
+}
+const AccessClaims = z.object({
+  ...common,
+  type: z.literal('access'),
+  jti: z.string().check(z.minLength(1)),
+  roles: z.array(z.string()),
 })
+const RefreshClaims = z.object({
+  ...common,
+  type: z.literal('refresh'),
+  jti: z.string().check(z.regex(/^[\w-]+\.\d{1,9}$/)),
+})
+const AnyClaims = z.discriminatedUnion('type', [AccessClaims, RefreshClaims])
 
-export type Claims = z.output<typeof ClaimsSchema>
+/** The claims of an access token (RFC 7519 4.1, RFC 9068 2.2). Times are unix seconds. */
+export type AccessClaims = z.output<typeof AccessClaims>
+/** The claims of a refresh token: `jti` is the session's id, a dot, and its generation. */
+export type RefreshClaims = z.output<typeof RefreshClaims>
+export type Claims = AccessClaims | RefreshClaims
 
 type TokenSettings = Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'ACCESS_TOKEN_SECONDS'>
 
-/** 128 random bits as base64url. */
-export function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
-}
-
-/** Signs an access token for a user who has just shown their password; good for `ACCESS_TOKEN_SECONDS`. */
-export function signAccessToken(
-  user: { username: string; roles: string[] },
-  key: SigningKey,
-  settings: TokenSettings,
-  now: number,
-): Promise<string> {
-  const claims: Omit<Claims, 'nbf'> = {
-    iss: settings.JWT_ISSUER,
-    aud: settings.JWT_AUDIENCE,
-    sub: user.username,
-    type: 'access',
-    sid: randomId(),
-    jti: randomId(),
-    auth_time: now,
-    roles: user.roles,
-    iat: now,
-    exp: now + settings.ACCESS_TOKEN_SECONDS,
-  }
-  // hono/jwt takes `alg` and `kid` from the key object, which is also a CryptoKey.
-  return sign(claims, key)
-}
-
 /**
- * The claims of a token that is genuine and good at `now`. Checks, in this order: the form, the key
- * by `kid`, algorithm and signature, the claims, the times. Before the signature has been checked,
- * nothing but `kid` is read. Throws `token_*`.
+ * The claims of a token of either type that is genuine and good at `now`. Checks, in this order: the
+ * form, the key by `kid`, algorithm and signature, the claims, the times. Before the signature has
+ * been checked, nothing but `kid` is read. Throws `token_*`.
  */
-export async function verifyAccessToken(
+export async function verifyToken(
   token: string,
   key: SigningKey,
   settings: TokenSettings,
@@ -79,12 +59,11 @@ export async function verifyAccessToken(
   const { data: named } = HeaderSchema.safeParse(parseJson(header))
   if (named?.kid !== key.kid) throw new AppError('token_signature', 'unknown kid')
   await verifySignature(token, key)
-  const { data: claims } = ClaimsSchema.safeParse(parseJson(payload))
+  const { data: claims } = AnyClaims.safeParse(parseJson(payload))
   if (!claims) throw new AppError('token_invalid', 'claim missing or of another type')
   if (claims.iss !== settings.JWT_ISSUER) throw new AppError('token_invalid', 'another issuer')
   if (claims.aud !== settings.JWT_AUDIENCE) throw new AppError('token_invalid', 'another audience')
-  checkTimes(claims, now)
-  if (claims.type !== 'access') throw new AppError('token_not_access', 'a refresh token')
+  checkTimes(claims, settings, now)
   return claims
 }
 
@@ -125,7 +104,10 @@ export async function verifySignature(token: string, key: SigningKey): Promise<v
   }
 }
 
-function checkTimes({ iat, nbf = iat, exp }: Claims, now: number): void {
+function checkTimes(claims: Claims, { ACCESS_TOKEN_SECONDS }: TokenSettings, now: number): void {
+  const { type, iat, nbf = iat, exp } = claims
   if (iat > now + LEEWAY || nbf > now + LEEWAY) throw new AppError('token_invalid', 'not yet valid')
-  if (exp <= now - LEEWAY) throw new AppError('token_expired', 'expired')
+  // A lifetime that has been shortened holds at once: ended sessions are remembered no longer.
+  const end = type === 'access' ? Math.min(exp, iat + ACCESS_TOKEN_SECONDS) : exp
+  if (end <= now - LEEWAY) throw new AppError('token_expired', 'expired')
 }

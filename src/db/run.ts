@@ -11,6 +11,22 @@ export async function run<Row>(statement: D1PreparedStatement): Promise<D1Result
   }
 }
 
+/** Runs statements as one transaction, in one round trip: all of them or none. */
+export async function runBatch(
+  db: D1Database,
+  statements: D1PreparedStatement[],
+): Promise<D1Result<unknown>[]> {
+  try {
+    return await db.batch(statements)
+  } catch (error) {
+    throw new AppError('database_failed', explain(error))
+  }
+}
+
+/** The ids that a statement gave back. */
+export const idsOf = (result: D1Result<unknown> | undefined): string[] =>
+  ((result?.results ?? []) as { id: string }[]).map(({ id }) => id)
+
 /** D1's own text (it never holds a bound value) and, where it is known, the command that mends it. */
 function explain(error: unknown): string {
   const text = error instanceof Error ? error.message : 'unknown error'

@@ -1,6 +1,7 @@
 // The `users` table: one function, one statement.
 
-import { run } from './run.ts'
+import { revokeSessionsOf } from './revocations.ts'
+import { idsOf, run, runBatch } from './run.ts'
 
 export type User = {
   id: number
@@ -62,20 +63,6 @@ export async function insertUser(
   return meta.changes === 1
 }
 
-/** Sets a new password hash; false when there is no such user. */
-export async function setPasswordHash(
-  db: D1Database,
-  username: string,
-  passwordHash: string,
-): Promise<boolean> {
-  const { meta } = await run(
-    db
-      .prepare('UPDATE users SET password_hash = ?2 WHERE username = ?1')
-      .bind(username, passwordHash),
-  )
-  return meta.changes === 1
-}
-
 /** Replaces a hash by a stronger one of the same password, unless it has changed meanwhile. */
 export async function replacePasswordHash(
   db: D1Database,
@@ -89,20 +76,86 @@ export async function replacePasswordHash(
   )
 }
 
-/** Disables a user (`disabledAt` in seconds) or enables them again (null); false: no such user. */
-export async function setDisabledAt(
+/**
+ * Changes the password of the user of session `sid`, and ends their other sessions, unless the
+ * password or the session has changed meanwhile: then nothing. The ids of what was ended.
+ */
+export async function changePasswordHash(
   db: D1Database,
-  username: string,
-  disabledAt: number | null,
-): Promise<boolean> {
-  const { meta } = await run(
-    db.prepare('UPDATE users SET disabled_at = ?2 WHERE username = ?1').bind(username, disabledAt),
-  )
-  return meta.changes === 1
+  user: User,
+  { sid, passwordHash }: { sid: string; passwordHash: string },
+  now: number,
+): Promise<string[] | undefined> {
+  const [changed, ended] = await runBatch(db, [
+    db
+      .prepare(
+        `UPDATE users SET password_hash = ?3
+         WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND EXISTS (
+           SELECT 1 FROM sessions WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL)`,
+      )
+      .bind(user.id, user.passwordHash, passwordHash, sid),
+    db
+      .prepare(
+        `UPDATE sessions SET revoked_at = ?4
+         WHERE user_id = ?1 AND id <> ?2 AND revoked_at IS NULL
+           AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?3)
+         RETURNING id`,
+      )
+      .bind(user.id, sid, passwordHash, now),
+  ])
+  return changed?.meta.changes === 1 ? idsOf(ended) : undefined
 }
 
-/** Removes a user; false when there is none of this name. */
-export async function deleteUser(db: D1Database, username: string): Promise<boolean> {
-  const { meta } = await run(db.prepare('DELETE FROM users WHERE username = ?1').bind(username))
+/** Sets a new password hash and ends the user's sessions; false when there is no such user. */
+export const setPasswordHash = (
+  db: D1Database,
+  username: string,
+  passwordHash: string,
+  now: number,
+): Promise<boolean> =>
+  endSessionsAnd(db, username, now, [
+    'UPDATE users SET password_hash = ?2 WHERE username = ?1',
+    passwordHash,
+  ])
+
+/** Sets a user's roles and ends their sessions, whose tokens name the old ones; false: no such user. */
+export const setRoles = (
+  db: D1Database,
+  username: string,
+  roles: string[],
+  now: number,
+): Promise<boolean> =>
+  endSessionsAnd(db, username, now, [
+    'UPDATE users SET roles = ?2 WHERE username = ?1',
+    JSON.stringify(roles),
+  ])
+
+/** Disables a user and ends their sessions; false when there is no such user. */
+export const disableUser = (db: D1Database, username: string, now: number): Promise<boolean> =>
+  endSessionsAnd(db, username, now, ['UPDATE users SET disabled_at = ?2 WHERE username = ?1', now])
+
+/** Removes a user and ends their sessions; false when there is none of this name. */
+export const deleteUser = (db: D1Database, username: string, now: number): Promise<boolean> =>
+  endSessionsAnd(db, username, now, ['DELETE FROM users WHERE username = ?1'])
+
+/** One transaction: the sessions first, since a removed user's could not be found afterwards. */
+async function endSessionsAnd(
+  db: D1Database,
+  username: string,
+  now: number,
+  [sql, ...values]: [string, ...(string | number)[]],
+): Promise<boolean> {
+  const [, changed] = await runBatch(db, [
+    revokeSessionsOf(db, username, now),
+    db.prepare(sql).bind(username, ...values),
+  ])
+  return changed?.meta.changes === 1
+}
+
+/** Lets a disabled user log in again; false when there is no such user. */
+export async function enableUser(db: D1Database, username: string): Promise<boolean> {
+  const { meta } = await run(
+    db.prepare('UPDATE users SET disabled_at = NULL WHERE username = ?1').bind(username),
+  )
   return meta.changes === 1
 }

@@ -1,4 +1,4 @@
-// Request bodies: JSON, small, and of a schema, or refused in the lesson's shape.
+// Request bodies and queries: of a schema, or refused in the lesson's shape.
 
 import { zValidator } from '@hono/zod-validator'
 import { bodyLimit } from 'hono/body-limit'
@@ -10,7 +10,7 @@ const MAX_BYTES = 8 * 1024
 
 /**
  * Parses the body by `schema` into `c.req.valid('json')`. Throws `body_not_json` (415),
- * `body_too_large` (413) or `body_invalid` (400, with every field's errors).
+ * `body_too_large` (413) or `input_invalid` (400, with every field's errors).
  */
 export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
   const limit = bodyLimit({
@@ -19,12 +19,7 @@ export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
       throw new AppError('body_too_large', `over ${MAX_BYTES} bytes`)
     },
   })
-  const parse = zValidator('json', schema, (result) => {
-    if (!result.success)
-      throw new AppError('body_invalid', 'refused by the schema', {
-        fields: toFieldErrors(result.error.issues),
-      })
-  })
+  const parse = zValidator('json', schema, refuse)
   const validate: typeof parse = async (c, next) => {
     const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
     if (mediaType.trim().toLowerCase() !== 'application/json')
@@ -34,6 +29,18 @@ export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
     })
   }
   return validate
+}
+
+/** Parses the query by `schema` into `c.req.valid('query')`. Throws `input_invalid` (400). */
+export const validateQuery = <Schema extends z.ZodMiniType>(schema: Schema) =>
+  zValidator('query', schema, refuse)
+
+type Result = { success: true } | { success: false; error: z.core.$ZodError }
+
+function refuse(result: Result): void {
+  if (result.success) return
+  const fields = toFieldErrors(result.error.issues)
+  throw new AppError('input_invalid', 'refused by the schema', { fields })
 }
 
 /** Issues by field; those of the body as a whole are under `_schema` (Marshmallow's name). */

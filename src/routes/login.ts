@@ -1,10 +1,11 @@
-// POST /login: a username and a password for an access token.
+// POST /login: a username and a password for tokens.
 
 import { Hono } from 'hono'
 
 import { checkCredentials } from '../auth/credentials.ts'
+import { issueTokens } from '../auth/issue.ts'
 import { importKey } from '../auth/keys.ts'
-import { signAccessToken } from '../auth/tokens.ts'
+import { startSession } from '../auth/sessions.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
 import { validateJson } from '../middleware/validate.ts'
@@ -13,11 +14,12 @@ import { LoginBody } from '../schemas.ts'
 export const login = new Hono<AppEnv>().post('/login', validateJson(LoginBody), async (c) => {
   const config = readConfig(c.env)
   const key = await importKey(config.JWT_SECRET)
-  const user = await checkCredentials(config.DB, c.req.valid('json'))
   const now = Math.floor(Date.now() / 1000)
-  return c.json({
-    access_token: await signAccessToken(user, key, config, now),
-    token_type: 'Bearer',
-    expires_in: config.ACCESS_TOKEN_SECONDS,
-  })
+  const user = await checkCredentials(config.DB, c.req.valid('json'))
+  const origin = {
+    userAgent: c.req.header('User-Agent') ?? '',
+    country: String(c.req.raw.cf?.country ?? ''),
+  }
+  const session = await startSession(config, user, origin, now)
+  return c.json(await issueTokens(session, key, config, now))
 })

@@ -17,6 +17,8 @@ describe('good credentials', () => {
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]{43}$/),
       token_type: 'Bearer',
       expires_in: 900,
+      refresh_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]{43}$/),
+      refresh_expires_in: 604_800,
     })
   })
 
@@ -42,6 +44,23 @@ describe('good credentials', () => {
       alg: 'HS256',
       typ: 'JWT',
       kid: expect.stringMatching(/^[0-9a-f]{16}$/),
+    })
+  })
+
+  it('give a refresh token of exactly the documented claims', async () => {
+    const response = await postJson('/login', COSMO)
+    const tokens = await response.json<{ access_token: string; refresh_token: string }>()
+    const access = readSegment(tokens.access_token, 1)
+    expect(readSegment(tokens.refresh_token, 1)).toEqual({
+      iss: 'latchkey',
+      aud: 'latchkey',
+      sub: 'cosmo',
+      type: 'refresh',
+      sid: access.sid,
+      jti: `${access.sid}.0`,
+      auth_time: access.auth_time,
+      iat: access.iat,
+      exp: Number(access.iat) + 604_800,
     })
   })
 

@@ -1,0 +1,151 @@
+// Sessions: started by a login, kept by refreshing, ended by logout, reuse or age.
+
+import type { Config } from '../config.ts'
+import {
+  listRevoked,
+  revokeOtherSessions,
+  revokeOwnSession,
+  revokeSession,
+} from '../db/revocations.ts'
+import {
+  deleteSessions,
+  findSession,
+  insertSession,
+  rotateSession,
+  type Session,
+} from '../db/sessions.ts'
+import type { User } from '../db/users.ts'
+import { AppError } from '../errors.ts'
+import { randomId } from './random.ts'
+import { RevocationFeed } from './revocations.ts'
+import type { RefreshClaims } from './tokens.ts'
+
+/** Where a login came from, as the user is shown it: the client's own words, cut to 120 characters. */
+export type Origin = { userAgent: string; country: string }
+
+const MAX_USER_AGENT = 120
+
+/** Starts a session for a user whose password has just been checked. */
+export async function startSession(
+  config: Config,
+  user: User,
+  origin: Origin,
+  now: number,
+): Promise<Session> {
+  const id = randomId()
+  const expiresAt = now + Math.min(config.SESSION_IDLE_SECONDS, config.SESSION_MAX_SECONDS)
+  const userAgent = origin.userAgent.slice(0, MAX_USER_AGENT)
+  const started = await insertSession(
+    config.DB,
+    user,
+    { id, userAgent, country: origin.country, createdAt: now, expiresAt },
+    config.MAX_SESSIONS,
+  )
+  if (!started) throw new AppError('bad_credentials', 'disabled or changed during the login')
+  feedOf(config).note(started.ended)
+  const { username, roles } = user
+  return { id, username, roles, generation: 0, createdAt: now, rotatedAt: now, expiresAt }
+}
+
+/**
+ * The session that the bearer of a refresh token may go on with: moved by one generation, or, for
+ * the previous token within the grace, as it is, so that lost answers and several tabs converge.
+ * Any older token has been used twice: the session is ended (RFC 9700 4.14.2).
+ * Throws `token_revoked` or `token_reused`.
+ */
+export async function refreshSession(
+  config: Config,
+  { sid: id, jti }: RefreshClaims,
+  now: number,
+): Promise<Session> {
+  const generation = Number(jti.slice(jti.indexOf('.') + 1))
+  const limits = {
+    idleSeconds: config.SESSION_IDLE_SECONDS,
+    maxSeconds: config.SESSION_MAX_SECONDS,
+  }
+  const rotated = await rotateSession(config.DB, { id, generation }, limits, now)
+  if (rotated) return rotated
+  const current = await findSession(config.DB, id, now)
+  if (!current) throw new AppError('token_revoked', 'the session has ended')
+  const behind = current.generation - generation
+  // Ahead: the database has been set back to an earlier state.
+  if (behind < 1) throw new AppError('token_revoked', 'refresh token of no known generation')
+  if (behind === 1 && now - current.rotatedAt <= config.REFRESH_GRACE_SECONDS) return current
+  const ended = await endSession(config, id, now)
+  throw new AppError(ended ? 'token_reused' : 'token_revoked', `${behind} generations old`, {
+    username: current.username,
+  })
+}
+
+/** Ends a session, here at once and elsewhere within `REVOCATION_SECONDS`; false when it had ended. */
+export async function endSession(config: Config, id: string, now: number): Promise<boolean> {
+  const ended = await revokeSession(config.DB, id, now)
+  feedOf(config).note([id])
+  return ended
+}
+
+/** Ends the other sessions of a session's user. */
+export async function endOtherSessions(config: Config, ownId: string, now: number): Promise<void> {
+  feedOf(config).note(await revokeOtherSessions(config.DB, ownId, now))
+}
+
+/** Ends a session of the same user as session `ownId`. Throws `not_found` for anyone else's. */
+export async function endOwnSession(
+  config: Config,
+  ids: { id: string; ownId: string },
+  now: number,
+): Promise<void> {
+  const ended = await revokeOwnSession(config.DB, ids, now)
+  if (!ended) throw new AppError('not_found', 'no live session of this user')
+  feedOf(config).note([ids.id])
+}
+
+const feeds = new WeakMap<Config, RevocationFeed>()
+
+/** This isolate's knowledge of ended sessions. */
+export function feedOf(config: Config): RevocationFeed {
+  const feed = feeds.get(config) ?? new RevocationFeed()
+  feeds.set(config, feed)
+  return feed
+}
+
+// Beyond the lifetime of an access token: leeway, and clocks of other isolates.
+const MARGIN_SECONDS = 60
+
+/**
+ * Whether a session has ended, as of at most `REVOCATION_SECONDS` ago; without a database read as
+ * long as this isolate's knowledge is younger. `nowMs` is in milliseconds.
+ */
+export function isRevoked(
+  config: Config,
+  id: string,
+  nowMs: number,
+  inBackground: (work: Promise<void>) => void,
+): Promise<boolean> {
+  const since = Math.floor(nowMs / 1000) - config.ACCESS_TOKEN_SECONDS - MARGIN_SECONDS
+  return feedOf(config).includes(
+    id,
+    { now: nowMs, maxAge: config.REVOCATION_SECONDS * 1000 },
+    () => listRevoked(config.DB, since),
+    inBackground,
+  )
+}
+
+// D1 takes 50 statements a request on the Free plan, and a statement of 30 seconds at most.
+const MAX_BATCHES = 40
+const BATCH_ROWS = 2500
+
+/** Deletes the sessions of which no token can be alive, up to 100,000 at a time; how many. */
+export async function deleteEndedSessions(config: Config, now: number): Promise<number> {
+  const before = {
+    expiredAt: now - MARGIN_SECONDS,
+    revokedAt: now - config.ACCESS_TOKEN_SECONDS - MARGIN_SECONDS,
+  }
+  let deleted = 0
+  for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
+    const rows = await deleteSessions(config.DB, before, BATCH_ROWS)
+    deleted += rows
+    if (rows < BATCH_ROWS) break
+  }
+  return deleted
+}

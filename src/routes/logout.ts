@@ -1,0 +1,25 @@
+// POST /logout: ends this session, the user's others, or all of them. Takes either token.
+
+import { Hono } from 'hono'
+
+import { endOtherSessions, endSession } from '../auth/sessions.ts'
+import { readConfig } from '../config.ts'
+import type { AppEnv } from '../factory.ts'
+import { jwtRequired } from '../middleware/jwt.ts'
+import { validateQuery } from '../middleware/validate.ts'
+import { LogoutQuery } from '../schemas.ts'
+
+export const logout = new Hono<AppEnv>().post(
+  '/logout',
+  jwtRequired({ verifyType: false }),
+  validateQuery(LogoutQuery),
+  async (c) => {
+    const config = readConfig(c.env)
+    const now = Math.floor(Date.now() / 1000)
+    const { scope } = c.req.valid('query')
+    const { sid } = c.var.user
+    if (scope !== 'session') await endOtherSessions(config, sid, now)
+    if (scope !== 'others') await endSession(config, sid, now)
+    return c.json({ message: 'Logged out' })
+  },
+)

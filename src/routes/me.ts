@@ -1,0 +1,22 @@
+// GET /me and PUT /me/password: the user behind the token.
+
+import { Hono } from 'hono'
+
+import { changePassword } from '../auth/credentials.ts'
+import { readConfig } from '../config.ts'
+import type { AppEnv } from '../factory.ts'
+import { jwtRequired } from '../middleware/jwt.ts'
+import { validateJson } from '../middleware/validate.ts'
+import { PasswordBody } from '../schemas.ts'
+
+export const me = new Hono<AppEnv>()
+  .get('/me', jwtRequired(), (c) => {
+    const { sub, roles, auth_time } = c.var.user
+    return c.json({ username: sub, roles, auth_time })
+  })
+  .put('/me/password', jwtRequired(), validateJson(PasswordBody), async (c) => {
+    const { current_password: current, new_password: next } = c.req.valid('json')
+    const now = Math.floor(Date.now() / 1000)
+    await changePassword(readConfig(c.env), c.var.user, { current, next }, now)
+    return c.json({ message: 'Password changed' })
+  })

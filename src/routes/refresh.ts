@@ -1,0 +1,22 @@
+// POST /refresh: a refresh token for new tokens.
+
+import { Hono } from 'hono'
+
+import { issueTokens } from '../auth/issue.ts'
+import { importKey } from '../auth/keys.ts'
+import { refreshSession } from '../auth/sessions.ts'
+import { readConfig } from '../config.ts'
+import type { AppEnv } from '../factory.ts'
+import { jwtRequired } from '../middleware/jwt.ts'
+
+export const refresh = new Hono<AppEnv>().post(
+  '/refresh',
+  jwtRequired({ refresh: true }),
+  async (c) => {
+    const config = readConfig(c.env)
+    const key = await importKey(config.JWT_SECRET)
+    const now = Math.floor(Date.now() / 1000)
+    const session = await refreshSession(config, c.var.user, now)
+    return c.json(await issueTokens(session, key, config, now))
+  },
+)

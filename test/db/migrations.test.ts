@@ -1,0 +1,65 @@
+import { applyD1Migrations } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+
+import { addUser, startSession } from '../helpers.ts'
+
+it('the migrations apply to the first version of the database with users in it, who can log in', async () => {
+  for (const table of ['sessions', 'common_passwords', 'users', 'd1_migrations'])
+    await env.DB.prepare(`DROP TABLE ${table}`).run()
+  await applyD1Migrations(env.DB, env.MIGRATIONS.slice(0, 2))
+  await addUser()
+  await applyD1Migrations(env.DB, env.MIGRATIONS)
+  expect(Object.keys(await startSession())).toContain('refresh_token')
+})
+
+it('the list of common passwords holds 3,000 of 15 characters, and of 8 (ASVS 6.2.4)', async () => {
+  const count = (where: string) =>
+    env.DB.prepare(`SELECT count(*) FROM common_passwords WHERE ${where}`).first<number>('count(*)')
+  expect(await count('length(password) >= 15')).toBeGreaterThanOrEqual(3000)
+  expect(await count('length(password) BETWEEN 8 AND 14')).toBeGreaterThanOrEqual(3000)
+})
+
+/** Every statement of the Worker, as it was prepared: read from the source, so that none is forgotten. */
+const sources = import.meta.glob('../../src/db/*.ts', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+})
+const statements = Object.entries(sources).flatMap(([file, source]) => {
+  const constants = new Map(
+    [...source.matchAll(/const ([A-Z_]+) =\s*[`']([^`']+)[`']/g)].map(([, name, text]) => [
+      name,
+      text,
+    ]),
+  )
+  return [...source.matchAll(/[`']((?:SELECT|INSERT|UPDATE|DELETE)\s[^`]*?)[`'][,\])]/g)].map(
+    ([, sql = '']) => ({
+      file: file.split('/').at(-1) ?? '',
+      sql: sql.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name) => constants.get(name) ?? ''),
+    }),
+  )
+})
+
+describe('every statement finds its rows by an index (CF limits)', () => {
+  it('and there are as many as there are calls of prepare', () => {
+    const prepared = Object.values(sources).flatMap(
+      (source) =>
+        source.match(/'UPDATE|'DELETE|'SELECT|`UPDATE|`DELETE|`SELECT|`INSERT|'INSERT/g) ?? [],
+    )
+    expect(statements).toHaveLength(prepared.length)
+  })
+
+  it.each(statements.filter(({ sql }) => !sql.includes('FROM users ORDER BY')))(
+    '$file: $sql',
+    async ({ sql }) => {
+      const parameters = Math.max(
+        ...[...sql.matchAll(/\?(\d)/g)].map(([, number]) => Number(number)),
+      )
+      const explained = env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      const values = Array.from({ length: parameters }, () => 1)
+      const { results } = await explained.bind(...values).all<{ detail: string }>()
+      for (const { detail } of results) expect(detail).not.toMatch(/^SCAN (?!CONSTANT)/)
+    },
+  )
+})

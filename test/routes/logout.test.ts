@@ -1,0 +1,100 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it } from 'vitest'
+
+import { addUser, readSegment, startSession } from '../helpers.ts'
+import { createIsolate } from '../isolates.ts'
+
+const isolate = createIsolate()
+const ADA = { username: 'ada', password: 'analytical engine' }
+
+beforeEach(async () => {
+  await addUser()
+  await addUser(ADA)
+})
+
+const statusOf = async (token: string) => (await isolate.get('/protected', token)).status
+
+describe('a logout ends the session at once where it happens (ASVS 7.4.1)', () => {
+  it.each(['access_token', 'refresh_token'] as const)('with the %s', async (kind) => {
+    const tokens = await startSession()
+    expect(await statusOf(tokens.access_token)).toBe(200)
+    const response = await isolate.post('/logout', tokens[kind])
+    expect(response.status).toBe(200)
+    expect(await response.text()).toBe('{"message":"Logged out"}')
+    const refused = await isolate.get('/protected', tokens.access_token)
+    expect(refused.status).toBe(401)
+    expect(await refused.text()).toBe('{"msg":"Token has been revoked"}')
+    expect((await isolate.post('/refresh', tokens.refresh_token)).status).toBe(401)
+  })
+
+  it('and leaves the other sessions alone', async () => {
+    const [one, two] = [await startSession(), await startSession()]
+    await isolate.post('/logout', one.access_token)
+    expect(await statusOf(two.access_token)).toBe(200)
+  })
+
+  it('a second one with the same token is a 401 that a client can ignore', async () => {
+    const { access_token: token } = await startSession()
+    await isolate.post('/logout', token)
+    const again = await isolate.post('/logout', token)
+    expect(again.status).toBe(401)
+    expect(await again.text()).toBe('{"msg":"Token has been revoked"}')
+  })
+
+  it('a second one by way of an isolate that has not heard of the first is a success', async () => {
+    const other = createIsolate()
+    const { access_token: token } = await startSession()
+    await other.get('/protected', token)
+    await isolate.post('/logout', token)
+    expect((await other.post('/logout', token)).status).toBe(200)
+  })
+})
+
+describe('the scope of a logout', () => {
+  it('"others" ends the other sessions of this user and nobody else', async () => {
+    const [own, other, adas] = [await startSession(), await startSession(), await startSession(ADA)]
+    expect((await isolate.post('/logout?scope=others', own.access_token)).status).toBe(200)
+    expect(await statusOf(own.access_token)).toBe(200)
+    expect(await statusOf(other.access_token)).toBe(401)
+    expect(await statusOf(adas.access_token)).toBe(200)
+  })
+
+  it('"all" ends all sessions of this user and nobody else', async () => {
+    const [own, other, adas] = [await startSession(), await startSession(), await startSession(ADA)]
+    expect((await isolate.post('/logout?scope=all', own.refresh_token)).status).toBe(200)
+    expect(await statusOf(own.access_token)).toBe(401)
+    expect(await statusOf(other.access_token)).toBe(401)
+    expect((await isolate.post('/refresh', other.refresh_token)).status).toBe(401)
+    expect(await statusOf(adas.access_token)).toBe(200)
+  })
+
+  it.each([
+    ['scope=everyone', { scope: ['Must be one of: others, all.'] }],
+    ['scope=all&scope=others', { scope: ['Must be one of: others, all.'] }],
+    ['scpe=all', { scpe: ['Unknown field.'] }],
+  ])('that is wrong ends nothing: %s', async (query, error) => {
+    const { access_token: token } = await startSession()
+    const response = await isolate.post(`/logout?${query}`, token)
+    expect(response.status).toBe(400)
+    expect(await response.json()).toEqual({ error })
+    expect(await statusOf(token)).toBe(200)
+  })
+})
+
+it('a logout without a token is refused, and one started together with a refresh leaves nothing alive (ASVS 15.4.2)', async () => {
+  expect((await isolate.fetch('/logout', { method: 'POST' })).status).toBe(401)
+  for (let round = 0; round < 20; round += 1) {
+    const { access_token: access, refresh_token: token } = await startSession()
+    const [refreshed] = await Promise.all([
+      isolate.post('/refresh', token),
+      isolate.post('/logout', access),
+    ])
+    const held =
+      refreshed.status === 200 ? await refreshed.json<{ refresh_token: string }>() : undefined
+    expect((await isolate.post('/refresh', held?.refresh_token ?? token)).status).toBe(401)
+    const row = await env.DB.prepare('SELECT revoked_at FROM sessions WHERE id = ?1')
+      .bind(readSegment(access, 1).sid)
+      .first<{ revoked_at: number | null }>()
+    expect(row?.revoked_at).not.toBe(null)
+  }
+})

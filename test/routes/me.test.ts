@@ -1,0 +1,120 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+
+import { COSMO, addUser, getWithToken, postJson, startSession } from '../helpers.ts'
+import { createIsolate } from '../isolates.ts'
+
+const isolate = createIsolate()
+const NEXT = 'correct horse battery'
+
+beforeEach(() => addUser(COSMO, ['editor']))
+
+const change = (token: string, body: unknown) =>
+  isolate.fetch('/me/password', {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  })
+const logIn = async (password: string) =>
+  (await postJson('/login', { username: COSMO.username, password })).status
+
+it('GET /me says who the token is for', async () => {
+  const { access_token: token } = await startSession()
+  const response = await getWithToken('/me', token)
+  expect(await response.json()).toEqual({
+    username: 'cosmo',
+    roles: ['editor'],
+    auth_time: expect.any(Number),
+  })
+})
+
+describe('PUT /me/password', () => {
+  it('with the current password changes it and ends the other sessions (ASVS 6.2.2, 7.4.3)', async () => {
+    const [own, other] = [await startSession(), await startSession()]
+    const response = await change(own.access_token, {
+      current_password: COSMO.password,
+      new_password: NEXT,
+    })
+    expect(response.status).toBe(200)
+    expect(await response.text()).toBe('{"message":"Password changed"}')
+    expect(await logIn(COSMO.password)).toBe(401)
+    expect(await logIn(NEXT)).toBe(200)
+    expect((await isolate.get('/protected', other.access_token)).status).toBe(401)
+    expect((await isolate.post('/refresh', other.refresh_token)).status).toBe(401)
+    expect((await isolate.get('/protected', own.access_token)).status).toBe(200)
+    expect((await isolate.post('/refresh', own.refresh_token)).status).toBe(200)
+  })
+
+  it.each([
+    [
+      'a wrong current password (ASVS 6.2.3)',
+      'space-corgI',
+      NEXT,
+      'current_password',
+      'Wrong password.',
+    ],
+    [
+      'a short new one (ASVS 6.2.1)',
+      COSMO.password,
+      'x'.repeat(14),
+      'new_password',
+      'Shorter than minimum length 15.',
+    ],
+    [
+      'a long new one (ASVS 6.2.9)',
+      COSMO.password,
+      'x'.repeat(129),
+      'new_password',
+      'Longer than maximum length 128.',
+    ],
+    [
+      'one that holds the name (ASVS 6.2.11)',
+      COSMO.password,
+      'I am Cosmo the corgi',
+      'new_password',
+      'Contains the username.',
+    ],
+    [
+      'a common new one (ASVS 6.2.4)',
+      COSMO.password,
+      '1qaz2wsx3edc4rfv',
+      'new_password',
+      'Is a common password.',
+    ],
+    [
+      'a common new one in capitals',
+      COSMO.password,
+      'PASSWORDPASSWORD',
+      'new_password',
+      'Is a common password.',
+    ],
+  ])('with %s changes nothing and says why', async (_, current, next, field, text) => {
+    const [own, other] = [await startSession(), await startSession()]
+    const response = await change(own.access_token, {
+      current_password: current,
+      new_password: next,
+    })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toEqual({ error: { [field]: [text] } })
+    expect(await logIn(COSMO.password)).toBe(200)
+    expect((await isolate.get('/protected', other.access_token)).status).toBe(200)
+  })
+
+  it('of the same user twice at once: one wins, the other is told, none is lost', async () => {
+    const [one, two] = [await startSession(), await startSession()]
+    const answers = await Promise.all([
+      change(one.access_token, { current_password: COSMO.password, new_password: `${NEXT} one` }),
+      change(two.access_token, { current_password: COSMO.password, new_password: `${NEXT} two` }),
+    ])
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 401])
+    const won = answers[0]?.status === 200 ? 'one' : 'two'
+    expect(await logIn(`${NEXT} ${won}`)).toBe(200)
+  })
+
+  it('with a refresh token, or with none, is refused', async () => {
+    const { refresh_token: token } = await startSession()
+    expect(
+      (await change(token, { current_password: COSMO.password, new_password: NEXT })).status,
+    ).toBe(401)
+    expect(await logIn(COSMO.password)).toBe(200)
+  })
+})

@@ -1,0 +1,155 @@
+import { env } from 'cloudflare:workers'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { COSMO, addUser, fetchApp, postJson, readSegment, startSession } from '../helpers.ts'
+import { createIsolate } from '../isolates.ts'
+
+const ADA = { username: 'ada', password: 'analytical engine' }
+const isolate = createIsolate()
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  await addUser()
+  await addUser(ADA)
+})
+afterEach(() => vi.useRealTimers())
+
+type Page = { sessions: Record<string, unknown>[]; next: string | null }
+const list = async (token: string, query = ''): Promise<Page> =>
+  (await isolate.get(`/sessions${query}`, token)).json()
+const end = (token: string, id: unknown) =>
+  isolate.fetch(`/sessions/${id}`, {
+    method: 'DELETE',
+    headers: { Authorization: `Bearer ${token}` },
+  })
+const sidOf = (token: string) => readSegment(token, 1).sid
+const count = async (sql: string) =>
+  (await env.DB.prepare(`SELECT count(*) AS n FROM sessions WHERE ${sql}`).first<{ n: number }>())
+    ?.n
+
+describe('GET /sessions', () => {
+  it("lists the user's live sessions, newest first, in exactly the documented fields (ASVS 15.3.1)", async () => {
+    const started = Math.floor(Date.now() / 1000)
+    const response = await postJson('/login', COSMO, { 'User-Agent': 'Firefox '.repeat(100) })
+    const { access_token: first } = await response.json<{ access_token: string }>()
+    vi.setSystemTime(Date.now() + 60_000)
+    const { access_token: second } = await startSession()
+    await startSession(ADA)
+    expect(await list(second)).toEqual({
+      sessions: [
+        {
+          id: sidOf(second),
+          created_at: started + 60,
+          refreshed_at: started + 60,
+          expires_at: started + 60 + 604_800,
+          user_agent: '',
+          country: '',
+          current: true,
+        },
+        {
+          id: sidOf(first),
+          created_at: started,
+          refreshed_at: started,
+          expires_at: started + 604_800,
+          user_agent: 'Firefox '.repeat(100).slice(0, 120),
+          country: '',
+          current: false,
+        },
+      ],
+      next: null,
+    })
+  })
+
+  it('leaves out what has ended', async () => {
+    const [own, ended] = [await startSession(), await startSession()]
+    await isolate.post('/logout', ended.access_token)
+    expect((await list(own.access_token)).sessions).toHaveLength(1)
+  })
+
+  it('gives every session once over all pages', async () => {
+    const own = await startSession()
+    for (let login = 0; login < 6; login += 1) await startSession()
+    const ids: unknown[] = []
+    let page = await list(own.access_token, '?limit=3')
+    for (;;) {
+      ids.push(...page.sessions.map(({ id }) => id))
+      if (!page.next) break
+      page = await list(own.access_token, `?limit=3&after=${page.next}`)
+    }
+    expect(ids).toHaveLength(7)
+    expect(new Set(ids).size).toBe(7)
+  })
+
+  it.each(['limit=0', 'limit=101', 'limit=x', 'after=1', "after=1.'--", 'page=2'])(
+    'with a query that is wrong is 400: %s',
+    async (query) => {
+      const { access_token: token } = await startSession()
+      expect((await isolate.get(`/sessions?${query}`, token)).status).toBe(400)
+    },
+  )
+})
+
+describe('DELETE /sessions/:id', () => {
+  it('ends one of the own sessions at once', async () => {
+    const [own, other] = [await startSession(), await startSession()]
+    const response = await end(own.access_token, sidOf(other.access_token))
+    expect(response.status).toBe(200)
+    expect(await response.text()).toBe('{"message":"Session ended"}')
+    expect((await isolate.get('/protected', other.access_token)).status).toBe(401)
+    expect((await isolate.get('/protected', own.access_token)).status).toBe(200)
+  })
+
+  it("of anyone else's, an ended or an unknown one is the same 404 and ends nothing (ASVS 8.2.2)", async () => {
+    const [own, adas, ended] = [await startSession(), await startSession(ADA), await startSession()]
+    await isolate.post('/logout', ended.access_token)
+    for (const id of [sidOf(adas.access_token), sidOf(ended.access_token), 'x', "' OR 1=1 --"]) {
+      const response = await end(own.access_token, encodeURIComponent(String(id)))
+      expect(response.status).toBe(404)
+      expect(await response.text()).toBe('{"error":"Not found"}')
+    }
+    expect((await isolate.get('/protected', adas.access_token)).status).toBe(200)
+    expect(await count('revoked_at IS NULL')).toBe(2)
+  })
+})
+
+describe('the cap on sessions (ASVS 7.1.2)', () => {
+  it('ends the oldest, also in the isolate that knows it as live', async () => {
+    const capped = createIsolate({ MAX_SESSIONS: '2' })
+    const tokens: string[] = []
+    for (let login = 0; login < 3; login += 1) {
+      vi.setSystemTime(Date.now() + 1000)
+      const body = JSON.stringify(COSMO)
+      const headers = { 'Content-Type': 'application/json' }
+      const response = await capped.fetch('/login', { method: 'POST', headers, body })
+      tokens.push((await response.json<{ access_token: string }>()).access_token)
+      await capped.get('/protected', tokens[0] ?? '')
+    }
+    const statuses = await Promise.all(
+      tokens.map(async (token) => (await capped.get('/protected', token)).status),
+    )
+    expect(statuses).toEqual([401, 200, 200])
+  })
+
+  it('holds for 30 concurrent logins: the live ones are the newest 20', async () => {
+    await Promise.all(Array.from({ length: 30 }, () => postJson('/login', COSMO)))
+    expect(await count('revoked_at IS NULL')).toBe(20)
+    expect(await count('revoked_at IS NULL AND rowid > 10')).toBe(20)
+  })
+})
+
+it('session ids are 128 random bits: 10,000 are all different (ASVS 7.2.3)', async () => {
+  const { randomId } = await import('../../src/auth/random.ts')
+  const ids = new Set(Array.from({ length: 10_000 }, () => randomId()))
+  expect(ids.size).toBe(10_000)
+  for (const id of ids) expect(id).toMatch(/^[\w-]{21}[AQgw]$/)
+})
+
+it('a session id that the client chooses has no effect (ASVS 7.2.4)', async () => {
+  const response = await fetchApp('/login?sid=chosen', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Cookie: 'sid=chosen', 'X-Session': 'chosen' },
+    body: JSON.stringify(COSMO),
+  })
+  const { access_token: token } = await response.json<{ access_token: string }>()
+  expect(sidOf(token)).not.toBe('chosen')
+})
