@@ -1,0 +1,32 @@
+// Running wrangler, from this project's own dependencies and without its telemetry.
+
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+const manifest = createRequire(import.meta.url).resolve('wrangler/package.json')
+const BIN = join(dirname(manifest), 'bin', 'wrangler.js')
+
+/** Starts wrangler. `show`: it has the terminal; `keep`: its output is kept. */
+export function startWrangler(args: string[], output: 'show' | 'keep') {
+  return spawn(process.execPath, [BIN, ...args], {
+    stdio: output === 'show' ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false' },
+  })
+}
+
+/** Runs wrangler to its end. `stdout` and `stderr` are empty where the output was shown. */
+export function runWrangler(
+  args: string[],
+  output: 'show' | 'keep',
+): Promise<{ ok: boolean; stdout: string; stderr: string }> {
+  const child = startWrangler(args, output)
+  let stdout = ''
+  let stderr = ''
+  child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ ok: code === 0, stdout, stderr }))
+  })
+}
