@@ -71,8 +71,11 @@ export async function signSegments(
   return `${input}.${base64url(new Uint8Array(signature))}`
 }
 
+/** The Worker's own key. */
+export const genuineKey = () => importKey(env.JWT_SECRET)
+
 /** The header that the Worker gives its tokens. */
 export async function genuineHeader(): Promise<Record<string, unknown>> {
-  const { alg, kid } = await importKey(env.JWT_SECRET)
+  const { alg, kid } = await genuineKey()
   return { alg, typ: 'JWT', kid }
 }

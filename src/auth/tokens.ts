@@ -5,11 +5,11 @@ import * as z from 'zod/mini'
 
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
+import { parseSegment, splitToken } from './compact.ts'
 import type { SigningKey } from './keys.ts'
 
 /** Seconds by which two clocks may differ. */
 const LEEWAY = 5
-const MAX_LENGTH = 4096
 
 const HeaderSchema = z.object({ kid: z.string() })
 
@@ -56,41 +56,15 @@ export async function verifyToken(
   now: number,
 ): Promise<Claims> {
   const [header, payload] = splitToken(token)
-  const { data: named } = HeaderSchema.safeParse(parseJson(header))
+  const { data: named } = HeaderSchema.safeParse(parseSegment(header))
   if (named?.kid !== key.kid) throw new AppError('token_signature', 'unknown kid')
   await verifySignature(token, key)
-  const { data: claims } = AnyClaims.safeParse(parseJson(payload))
+  const { data: claims } = AnyClaims.safeParse(parseSegment(payload))
   if (!claims) throw new AppError('token_invalid', 'claim missing or of another type')
   if (claims.iss !== settings.JWT_ISSUER) throw new AppError('token_invalid', 'another issuer')
   if (claims.aud !== settings.JWT_AUDIENCE) throw new AppError('token_invalid', 'another audience')
   checkTimes(claims, settings, now)
   return claims
-}
-
-// A segment in base64url, not empty, without padding and with zeros for unused bits: hono/jwt would
-// take a signature in several spellings (RFC 7515 2; RFC 4648 3.5).
-const SEGMENT = '((?:[\\w-]{4})*(?:[\\w-]{4}|[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw]))'
-const COMPACT = new RegExp(`^${SEGMENT}\\.${SEGMENT}\\.${SEGMENT}$`)
-
-function splitToken(token: string): [header: string, payload: string] {
-  if (token.length > MAX_LENGTH) throw new AppError('token_invalid', 'too long')
-  const [, header, payload] = COMPACT.exec(token) ?? []
-  if (header && payload) return [header, payload]
-  const segments = token.split('.').filter((segment) => segment !== '')
-  if (segments.length === 3) throw new AppError('token_invalid', 'not canonical base64url')
-  throw new AppError('token_malformed', 'not three segments')
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** The JSON in a segment; undefined when it is none, or no valid UTF-8 (RFC 7519 7.2). */
-function parseJson(segment: string): unknown {
-  try {
-    const binary = atob(segment.replaceAll('-', '+').replaceAll('_', '/'))
-    return JSON.parse(utf8.decode(Uint8Array.from(binary, (char) => char.charCodeAt(0))))
-  } catch {
-    return undefined // SyntaxError or TypeError: neither JSON nor UTF-8
-  }
 }
 
 /** Algorithm and signature alone: the claims are checked by their own schema afterwards. */

@@ -1,0 +1,32 @@
+// The form of a token: JWS compact serialisation (RFC 7515 7.1), in one spelling only.
+
+import { AppError } from '../errors.ts'
+
+const MAX_LENGTH = 4096
+
+// A segment in base64url, not empty, without padding and with zeros for unused bits: hono/jwt would
+// take a signature in several spellings (RFC 7515 2; RFC 4648 3.5).
+const SEGMENT = '((?:[\\w-]{4})*(?:[\\w-]{4}|[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw]))'
+const COMPACT = new RegExp(`^${SEGMENT}\\.${SEGMENT}\\.${SEGMENT}$`)
+
+/** The header and payload segments of a token of the right form; throws `token_malformed` or `token_invalid`. */
+export function splitToken(token: string): [header: string, payload: string] {
+  if (token.length > MAX_LENGTH) throw new AppError('token_invalid', 'too long')
+  const [, header, payload] = COMPACT.exec(token) ?? []
+  if (header && payload) return [header, payload]
+  const segments = token.split('.')
+  if (segments.length === 3 && !segments.includes('')) throw new AppError('token_invalid', 'not canonical base64url')
+  throw new AppError('token_malformed', 'not three segments')
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The JSON in a segment; undefined when it is none, or no valid UTF-8 (RFC 7519 7.2). */
+export function parseSegment(segment: string): unknown {
+  try {
+    const binary = atob(segment.replaceAll('-', '+').replaceAll('_', '/'))
+    return JSON.parse(utf8.decode(Uint8Array.from(binary, (char) => char.charCodeAt(0))))
+  } catch {
+    return undefined // SyntaxError or TypeError: neither JSON nor UTF-8
+  }
+}

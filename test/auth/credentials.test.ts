@@ -1,0 +1,94 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { COST } from '../../src/auth/passwords.ts'
+import { findUser, replacePasswordHash } from '../../src/db/users.ts'
+import { COSMO, addUser, postJson } from '../helpers.ts'
+
+/** The memory in KiB of each hash that was computed: counted where the Worker enters WebAssembly. */
+const hashes: number[] = []
+const { Instance } = WebAssembly
+vi.spyOn(WebAssembly, 'Instance').mockImplementation(function (module) {
+  const exports = new Instance(module).exports as Record<string, (...args: number[]) => number>
+  const counted = (...args: number[]) => {
+    hashes.push(args[1] ?? 0)
+    return exports.argon2_hash?.(...args) ?? -1
+  }
+  return { exports: { ...exports, argon2_hash: counted } } as unknown as WebAssembly.Instance
+})
+
+beforeEach(async () => {
+  await addUser()
+  hashes.length = 0
+})
+
+const setHash = (hash: string) =>
+  env.DB.prepare('UPDATE users SET password_hash = ?1').bind(hash).run()
+
+describe('who cannot log in learns nothing of why (ASVS 6.3.8):', () => {
+  it.each([
+    ['an unknown user', 'SELECT 1', { ...COSMO, username: 'nobody' }],
+    ['a wrong password', 'SELECT 1', { ...COSMO, password: 'wrong' }],
+    [
+      'a disabled user, with a wrong password',
+      'UPDATE users SET disabled_at = 1',
+      { ...COSMO, password: 'wrong' },
+    ],
+    ['a disabled user, with the right password', 'UPDATE users SET disabled_at = 1', COSMO],
+    ['a hash that is not usable', `UPDATE users SET password_hash = 'space-corgi'`, COSMO],
+    ['SQL in the name', 'SELECT 1', { ...COSMO, username: "cosmo' --" }],
+  ])('%s gets the same bytes and headers for the same one hash', async (_, sql, credentials) => {
+    await env.DB.prepare(sql).run()
+    const response = await postJson('/login', credentials)
+    expect(response.status).toBe(401)
+    expect(await response.text()).toBe('{"error":"Bad username or password"}')
+    expect([...response.headers]).toEqual([
+      ['cache-control', 'no-store'],
+      ['content-type', 'application/json'],
+      ['x-content-type-options', 'nosniff'],
+    ])
+    expect(hashes).toEqual([COST.memoryKib])
+  })
+
+  it('what validation refuses is never hashed (ASVS 15.2.2)', async () => {
+    await postJson('/login', { username: 'cosmo' })
+    await postJson('/login', { ...COSMO, extra: 1 })
+    await postJson('/login', { username: 'cosmo', password: 'x'.repeat(9000) })
+    expect(hashes).toEqual([])
+  })
+})
+
+describe('a stored hash of another cost', () => {
+  const OLD = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4'
+  const logIn = async (password: string) =>
+    (await postJson('/login', { username: 'cosmo', password })).status
+  const stored = async () => (await findUser(env.DB, 'cosmo'))?.passwordHash
+
+  it('is verified and then replaced by one of today, of the same password', async () => {
+    await setHash(OLD)
+    expect(await logIn('password')).toBe(200)
+    expect(await stored()).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+    expect(await logIn('password')).toBe(200)
+    expect(hashes).toEqual([256, COST.memoryKib, COST.memoryKib])
+  })
+
+  it('stays when the password is wrong', async () => {
+    await setHash(OLD)
+    expect(await logIn('wrong')).toBe(401)
+    expect(await stored()).toBe(OLD)
+  })
+
+  it('is not replaced when the password has changed meanwhile', async () => {
+    await setHash(OLD)
+    const user = await findUser(env.DB, 'cosmo')
+    await setHash('changed meanwhile')
+    if (user) await replacePasswordHash(env.DB, user, 'stale')
+    expect(await stored()).toBe('changed meanwhile')
+  })
+})
+
+it('a name reaches its user in either Unicode spelling (ASVS 1.1.1)', async () => {
+  await addUser({ username: 'zoe\u0308'.normalize('NFC'), password: 'two dots above' })
+  const response = await postJson('/login', { username: 'zoe\u0308', password: 'two dots above' })
+  expect(response.status).toBe(200)
+})
