@@ -15,7 +15,8 @@ export function splitToken(token: string): [header: string, payload: string] {
   const [, header, payload] = COMPACT.exec(token) ?? []
   if (header && payload) return [header, payload]
   const segments = token.split('.')
-  if (segments.length === 3 && !segments.includes('')) throw new AppError('token_invalid', 'not canonical base64url')
+  if (segments.length === 3 && !segments.includes(''))
+    throw new AppError('token_invalid', 'not canonical base64url')
   throw new AppError('token_malformed', 'not three segments')
 }
 

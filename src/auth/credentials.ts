@@ -1,7 +1,7 @@
 // Checking and changing passwords against the database.
 
 import type { Config } from '../config.ts'
-import { isCommonPassword } from '../db/common-passwords.ts'
+import { isCommonPassword } from './common-passwords.ts'
 import { changePasswordHash, findUser, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import { argon2id } from './argon2.ts'

@@ -15,7 +15,7 @@ export async function openRemote(ids: {
 }): Promise<D1Database> {
   const headers = await readCredentials()
   const accountId =
-    process.env.CLOUDFLARE_ACCOUNT_ID ?? ids.accountId ?? (await findAccount(headers))
+    (process.env.CLOUDFLARE_ACCOUNT_ID || ids.accountId) ?? (await findAccount(headers))
   const path = `/accounts/${accountId}/d1/database/${ids.databaseId}/query`
   const query = async (body: Query | { batch: Query[] }) =>
     (await callApi(path, headers, body)) as D1Result<unknown>[]

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 
 import { hashPassword, passwordProblem } from '../auth/passwords.ts'
 import { usernameProblem } from '../auth/usernames.ts'
-import { isCommonPassword } from '../db/common-passwords.ts'
+import { isCommonPassword } from '../auth/common-passwords.ts'
 import {
   deleteUser,
   disableUser,

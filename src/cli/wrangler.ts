@@ -11,7 +11,7 @@ const BIN = join(dirname(manifest), 'bin', 'wrangler.js')
 export function startWrangler(args: string[], output: 'show' | 'keep') {
   return spawn(process.execPath, [BIN, ...args], {
     stdio: output === 'show' ? 'inherit' : ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false' },
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'log' },
   })
 }
 

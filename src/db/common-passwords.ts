@@ -2,10 +2,10 @@
 
 import { run } from './run.ts'
 
-/** Whether a password is a common one, in whatever case. */
-export async function isCommonPassword(db: D1Database, password: string): Promise<boolean> {
-  const { results } = await run(
-    db.prepare('SELECT 1 FROM common_passwords WHERE password = ?1').bind(password.toLowerCase()),
+/** The common passwords, in lower case, whose SHA-256 begins with these three hex digits. */
+export async function listCommonPasswords(db: D1Database, prefix: string): Promise<string[]> {
+  const { results } = await run<{ password: string }>(
+    db.prepare('SELECT password FROM common_passwords WHERE prefix = ?1').bind(prefix),
   )
-  return results.length > 0
+  return results.map(({ password }) => password)
 }

@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { createProject } from './project.ts'
+
+const project = createProject()
+const vars = () => readFileSync(join(project.folder, '.dev.vars'), 'utf8')
+
+/** A port that is free now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+/** Starts `npm run dev` and waits for the lines that it tells people to try. */
+async function startDev(port: number) {
+  const child = project.start('dev', ['--port', String(port)])
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  while (!output.includes('Bearer $TOKEN')) {
+    if (child.exitCode !== null) throw new Error(output)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  return {
+    output: () => output,
+    async stop() {
+      child.kill('SIGTERM')
+      await once(child, 'close')
+    },
+  }
+}
+
+afterAll(() => project.remove())
+
+describe('npm run dev on a fresh clone', () => {
+  let dev: Awaited<ReturnType<typeof startDev>>
+  let port: number
+  beforeAll(async () => {
+    port = await freePort()
+    dev = await startDev(port)
+  }, 60_000)
+  afterAll(() => dev.stop())
+
+  it('makes .dev.vars with a random secret that its owner alone may read', () => {
+    expect(vars()).toMatch(/^JWT_SECRET=[\w+/]{43}=\n$/)
+    expect(statSync(join(project.folder, '.dev.vars')).mode & 0o777).toBe(0o600)
+    expect(dev.output()).not.toContain(vars().slice('JWT_SECRET='.length).trim())
+  })
+
+  it('prints three lines that do as the lesson says', () => {
+    const lines = dev
+      .output()
+      .split('\n')
+      .filter((line) => /^ {2}(curl|TOKEN=)/.test(line))
+    expect(lines).toHaveLength(3)
+    const shown = execFileSync('bash', ['-c', lines.join('\n')], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+    })
+    expect(shown).toContain('{"msg":"Missing Authorization Header"}')
+    expect(shown).toContain('{"message":"This is a protected route, and you are authenticated!"}')
+  })
+
+  it('serves what npm run demo checks', async () => {
+    const { code, stdout } = await project.run('demo', [`http://127.0.0.1:${port}`])
+    expect(code).toBe(0)
+    expect(stdout.match(/✓ as the lesson says/g)).toHaveLength(3)
+    expect(stdout).not.toMatch(/eyJ[\w-]{20}/)
+  })
+
+  it('goes on serving while npm run users changes the same database', async () => {
+    const { code } = await project.run('users', ['disable', 'cosmo'])
+    expect(code).toBe(0)
+    const body = JSON.stringify({ username: 'cosmo', password: 'space-corgi' })
+    const headers = { 'Content-Type': 'application/json' }
+    const response = await fetch(`http://127.0.0.1:${port}/login`, {
+      method: 'POST',
+      headers,
+      body,
+    })
+    expect(response.status).toBe(401)
+  })
+
+  it('says that a port is in use, and what to do', async () => {
+    const { code, stderr } = await project.run('dev', ['--port', String(port)])
+    expect(code).toBe(1)
+    expect(stderr).toContain(`Port ${port} is in use: choose another with --port`)
+  })
+})
+
+it('npm run dev again keeps the secret and the users, and ends with all that it started', async () => {
+  const before = vars()
+  const port = await freePort()
+  const dev = await startDev(port)
+  expect(vars()).toBe(before)
+  expect(JSON.parse((await project.run('users', ['list', '--json'])).stdout)).toHaveLength(1)
+  await dev.stop()
+  await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow('fetch failed')
+})
+
+describe('npm run demo exits non-zero when', () => {
+  it('nothing listens, and says what does', async () => {
+    const { code, stderr } = await project.run('demo', ['http://127.0.0.1:1'])
+    expect(code).toBe(1)
+    expect(stderr).toContain("'npm run dev' serves it")
+  })
+
+  it.each([
+    ['a status is another', 200, '{"msg":"Missing Authorization Header"}', 'expected status 401'],
+    [
+      'a body is another',
+      401,
+      '{"msg":"missing"}',
+      'expected {"msg":"Missing Authorization Header"}',
+    ],
+    ['a body is no JSON', 401, 'Unauthorized', 'the body is no JSON'],
+  ])('%s than the lesson says', async (_, status, body, message) => {
+    const server = createServer((_request, response) => response.writeHead(status).end(body))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const { code, stderr } = await project.run('demo', [`http://127.0.0.1:${port}`])
+    server.close()
+    expect(code).toBe(1)
+    expect(stderr).toContain(message)
+  })
+})
