@@ -9,6 +9,7 @@ import { ANSWERS, type Answer, AppError } from './errors.ts'
 import type { AppEnv } from './factory.ts'
 import { log } from './log.ts'
 import { apiHeaders } from './middleware/headers.ts'
+import { jwks } from './routes/jwks.ts'
 import { login } from './routes/login.ts'
 import { logout } from './routes/logout.ts'
 import { me } from './routes/me.ts'
@@ -31,6 +32,7 @@ app.use(
 
 // The protected router comes last: it guards every path that reaches it.
 const routes = app
+  .route('/', jwks)
   .route('/', login)
   .route('/', refresh)
   .route('/', logout)

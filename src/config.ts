@@ -17,7 +17,9 @@ const text = z.string().check(z.minLength(1, 'must not be empty'))
 
 const Settings = z.object({
   DB: z.custom<D1Database>((value) => typeof value === 'object' && value !== null, 'is not bound'),
-  JWT_SECRET: z._default(z.string(), ''),
+  JWT_SECRET: z._default(z.string(), ''), // judged by the key ring
+  JWT_SECRET_NEXT: z._default(z.string(), ''),
+  JWT_SECRET_PREVIOUS: z._default(z.string(), ''),
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
   ACCESS_TOKEN_SECONDS: whole(1),

@@ -4,8 +4,9 @@ import { env, exports } from 'cloudflare:workers'
 
 import { argon2id } from '../src/auth/argon2.ts'
 import type { TokenAnswer } from '../src/auth/issue.ts'
-import { importKey } from '../src/auth/keys.ts'
+import { importRing } from '../src/auth/keys.ts'
 import { hashPassword } from '../src/auth/passwords.ts'
+import { readConfig } from '../src/config.ts'
 import { insertUser } from '../src/db/users.ts'
 
 /** The lesson's user. */
@@ -71,11 +72,11 @@ export async function signSegments(
   return `${input}.${base64url(new Uint8Array(signature))}`
 }
 
-/** The Worker's own key. */
-export const genuineKey = () => importKey(env.JWT_SECRET)
+/** The Worker's own key ring. */
+export const genuineRing = () => importRing(readConfig(env))
 
 /** The header that the Worker gives its tokens. */
 export async function genuineHeader(): Promise<Record<string, unknown>> {
-  const { alg, kid } = await genuineKey()
+  const { alg, kid } = (await genuineRing()).current
   return { alg, typ: 'JWT', kid }
 }

@@ -1,6 +1,7 @@
 // The form of a token: JWS compact serialisation (RFC 7515 7.1), in one spelling only.
 
 import { AppError } from '../errors.ts'
+import { fromBase64url } from './base64url.ts'
 
 const MAX_LENGTH = 4096
 
@@ -25,8 +26,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** The JSON in a segment; undefined when it is none, or no valid UTF-8 (RFC 7519 7.2). */
 export function parseSegment(segment: string): unknown {
   try {
-    const binary = atob(segment.replaceAll('-', '+').replaceAll('_', '/'))
-    return JSON.parse(utf8.decode(Uint8Array.from(binary, (char) => char.charCodeAt(0))))
+    return JSON.parse(utf8.decode(fromBase64url(segment)))
   } catch {
     return undefined // SyntaxError or TypeError: neither JSON nor UTF-8
   }

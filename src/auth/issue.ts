@@ -4,7 +4,7 @@ import { sign } from 'hono/jwt'
 
 import type { Config } from '../config.ts'
 import type { Session } from '../db/sessions.ts'
-import type { SigningKey } from './keys.ts'
+import type { KeyRing } from './keys.ts'
 import { randomId } from './random.ts'
 
 /** The answer of a login or a refresh (RFC 6749 5.1). Lifetimes are in seconds from now. */
@@ -22,7 +22,7 @@ export type TokenAnswer = {
  */
 export async function issueTokens(
   session: Session,
-  key: SigningKey,
+  { current }: KeyRing,
   config: Config,
   now: number,
 ): Promise<TokenAnswer> {
@@ -51,10 +51,10 @@ export async function issueTokens(
   }
   // hono/jwt takes `alg` and `kid` from the key object, which is also a CryptoKey.
   return {
-    access_token: await sign(access, key),
+    access_token: await sign(access, current.signing),
     token_type: 'Bearer',
     expires_in: accessExpiresAt - now,
-    refresh_token: await sign(refresh, key),
+    refresh_token: await sign(refresh, current.signing),
     refresh_expires_in: session.expiresAt - now,
   }
 }

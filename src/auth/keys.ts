@@ -1,41 +1,112 @@
-// The key that signs and verifies tokens: made from the secret JWT_SECRET, imported once per isolate.
+// The key ring: JWT_SECRET signs, JWT_SECRET_NEXT and JWT_SECRET_PREVIOUS verify. Imported once per isolate.
 
+import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
+import { parseJwk, type PublicJwk, toPublicJwk, toThumbprint } from './jwk.ts'
 
-/** A key of hono/jwt: a CryptoKey that also carries the `alg` and `kid` for the token's header. */
-export type SigningKey = CryptoKey & { alg: 'HS256'; kid: string }
+/** A key of hono/jwt: a CryptoKey that also carries the `alg` and `kid` for a token's header. */
+export type SigningKey = CryptoKey & { alg: Algorithm; kid: string }
+type Algorithm = 'HS256' | 'ES256' | 'EdDSA'
 
+/** An entry of the ring: `kid` and `alg` are those of its tokens; a shared secret has no public half. */
+export type Key = {
+  kid: string
+  alg: Algorithm
+  signing: SigningKey
+  verifying: CryptoKey
+  publicJwk: PublicJwk | undefined
+}
+
+/** `current` signs; any of them verifies, found by `kid`. */
+export type KeyRing = { current: Key; byKid: ReadonlyMap<string, Key> }
+
+const VARIABLES = ['JWT_SECRET', 'JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as const
+
+const rings = new WeakMap<Config, KeyRing>()
+
+/**
+ * The ring of this Worker. Throws `not_set_up`, naming the variable and never its value, when an
+ * entry is missing, weak, malformed, public only, or the same as another.
+ */
+export async function importRing(config: Config): Promise<KeyRing> {
+  const known = rings.get(config)
+  if (known) return known
+  const byKid = new Map<string, Key>()
+  for (const variable of VARIABLES) {
+    const secret = config[variable]
+    if (secret === '' && variable !== 'JWT_SECRET') continue
+    const key = await importKey(secret).catch((error: unknown) => {
+      throw error instanceof KeyProblem
+        ? new AppError('not_set_up', `${variable} ${error.message}`)
+        : error
+    })
+    if (byKid.has(key.kid))
+      throw new AppError('not_set_up', `${variable} is the same key as another of the ring`)
+    byKid.set(key.kid, key)
+  }
+  const [current] = byKid.values()
+  if (!current) throw new AppError('not_set_up', 'the ring is empty')
+  const ring = { current, byKid }
+  rings.set(config, ring)
+  return ring
+}
+
+/** Why a secret cannot be a key; says what to do, and never quotes it. */
+class KeyProblem extends Error {}
+
+const HOW_TO = "'npm run keys -- generate' makes one"
 const MIN_BYTES = 32 // RFC 7518 3.2: at least the size of the hash
 const MIN_DISTINCT = 10
 const PLACEHOLDER = /secret|password|change.?me|replace|example|placeholder|your[-_ ]/i
 
-const HOW_TO = "make one with 'openssl rand -base64 32 | npx wrangler secret put JWT_SECRET'"
-
-/** Why a secret cannot sign (RFC 8725 3.5); undefined when it can. Never quotes it. */
-export function secretProblem(secret: string): string | undefined {
-  if (secret === '') return `is not set: ${HOW_TO}`
-  if (new TextEncoder().encode(secret).length < MIN_BYTES)
-    return `is shorter than ${MIN_BYTES} bytes: ${HOW_TO}`
-  if (PLACEHOLDER.test(secret) || new Set(secret).size < MIN_DISTINCT)
-    return `is a placeholder or far too regular: ${HOW_TO}`
-  return undefined
+/** The key's own type decides the algorithm; the token's header never does (RFC 8725 3.1). */
+function importKey(secret: string): Promise<Key> {
+  return secret.trimStart().startsWith('{') ? importPrivateJwk(secret) : importSharedSecret(secret)
 }
 
-const imported = new Map<string, SigningKey>()
+const utf8 = new TextEncoder()
 
-/** The key of `secret`. Throws `not_set_up` when the secret is too weak to sign. */
-export async function importKey(secret: string): Promise<SigningKey> {
-  const known = imported.get(secret)
-  if (known) return known
-  const problem = secretProblem(secret)
-  if (problem) throw new AppError('not_set_up', `JWT_SECRET ${problem}`)
+async function importSharedSecret(secret: string): Promise<Key> {
+  const bytes = utf8.encode(secret)
+  if (secret === '') throw new KeyProblem(`is not set: ${HOW_TO}`)
+  if (bytes.length < MIN_BYTES)
+    throw new KeyProblem(`is shorter than ${MIN_BYTES} bytes: ${HOW_TO}`)
+  if (PLACEHOLDER.test(secret) || new Set(secret).size < MIN_DISTINCT)
+    throw new KeyProblem(`is a placeholder or far too regular: ${HOW_TO}`)
   const hmac = { name: 'HMAC', hash: 'SHA-256' }
-  const bytes = new TextEncoder().encode(secret)
   const key = await crypto.subtle.importKey('raw', bytes, hmac, false, ['sign', 'verify'])
-  // Keyed, so that the public `kid` is no test for guesses at the secret that the token itself is not.
-  const digest = await crypto.subtle.sign(hmac, key, new TextEncoder().encode('latchkey kid'))
+  // Keyed, so that the public `kid` is no easier to test guesses against than a token.
+  const digest = await crypto.subtle.sign(hmac, key, utf8.encode('latchkey kid'))
   const kid = [...new Uint8Array(digest, 0, 8)].map((byte) => byte.toString(16).padStart(2, '0'))
-  const signingKey: SigningKey = Object.assign(key, { alg: 'HS256', kid: kid.join('') } as const)
-  imported.set(secret, signingKey)
-  return signingKey
+  const name = { alg: 'HS256', kid: kid.join('') } as const
+  return { ...name, signing: Object.assign(key, name), verifying: key, publicJwk: undefined }
+}
+
+async function importPrivateJwk(text: string): Promise<Key> {
+  const jwk = parseJwk(text)
+  if (!jwk)
+    throw new KeyProblem(`is no private JWK of type EC P-256 or Ed25519: ${HOW_TO} with --alg`)
+  const { alg, algorithm, usage } =
+    jwk.kty === 'EC'
+      ? ({
+          alg: 'ES256',
+          algorithm: { name: 'ECDSA', namedCurve: 'P-256' },
+          usage: { name: 'ECDSA', hash: 'SHA-256' },
+        } as const)
+      : ({ alg: 'EdDSA', algorithm: { name: 'Ed25519' }, usage: { name: 'Ed25519' } } as const)
+  const name = { alg, kid: await toThumbprint(jwk) }
+  const half = (part: object, use: 'sign' | 'verify') =>
+    crypto.subtle.importKey('jwk', part as JsonWebKey, algorithm, false, [use])
+  try {
+    const signing = Object.assign(await half(jwk, 'sign'), name)
+    const verifying = await half(toPublicJwk(jwk), 'verify')
+    const proof = utf8.encode('latchkey')
+    const signature = await crypto.subtle.sign(usage, signing, proof)
+    if (!(await crypto.subtle.verify(usage, verifying, signature, proof)))
+      throw new KeyProblem('has halves that do not belong together')
+    return { ...name, signing, verifying, publicJwk: { ...toPublicJwk(jwk), ...name, use: 'sig' } }
+  } catch (error) {
+    // A DOMException: Web Crypto refuses the numbers.
+    throw error instanceof KeyProblem ? error : new KeyProblem('holds numbers that are no key')
+  }
 }

@@ -1,10 +1,6 @@
 // Random ids.
 
+import { toBase64url } from './base64url.ts'
+
 /** 128 random bits as base64url (ASVS 7.2.3: a UUIDv4 has but 122). */
-export function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
-}
+export const randomId = (): string => toBase64url(crypto.getRandomValues(new Uint8Array(16)))

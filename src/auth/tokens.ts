@@ -6,7 +6,7 @@ import * as z from 'zod/mini'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
 import { parseSegment, splitToken } from './compact.ts'
-import type { SigningKey } from './keys.ts'
+import type { Key, KeyRing } from './keys.ts'
 
 /** Seconds by which two clocks may differ. */
 const LEEWAY = 5
@@ -51,13 +51,14 @@ type TokenSettings = Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'ACCESS_TOKEN_
  */
 export async function verifyToken(
   token: string,
-  key: SigningKey,
+  ring: KeyRing,
   settings: TokenSettings,
   now: number,
 ): Promise<Claims> {
   const [header, payload] = splitToken(token)
   const { data: named } = HeaderSchema.safeParse(parseSegment(header))
-  if (named?.kid !== key.kid) throw new AppError('token_signature', 'unknown kid')
+  const key = named && ring.byKid.get(named.kid)
+  if (!key) throw new AppError('token_signature', 'unknown kid')
   await verifySignature(token, key)
   const { data: claims } = AnyClaims.safeParse(parseSegment(payload))
   if (!claims) throw new AppError('token_invalid', 'claim missing or of another type')
@@ -68,9 +69,12 @@ export async function verifyToken(
 }
 
 /** Algorithm and signature alone: the claims are checked by their own schema afterwards. */
-export async function verifySignature(token: string, key: SigningKey): Promise<void> {
+export async function verifySignature(
+  token: string,
+  key: Pick<Key, 'alg' | 'verifying'>,
+): Promise<void> {
   try {
-    await verify(token, key, { alg: key.alg, exp: false, nbf: false, iat: false })
+    await verify(token, key.verifying, { alg: key.alg, exp: false, nbf: false, iat: false })
   } catch (error) {
     // Named, since a key that fails is no bad token; and without its text, which quotes the token.
     const refused = error instanceof Error && error.name.startsWith('Jwt')

@@ -3,7 +3,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 
-import { importKey } from '../auth/keys.ts'
+import { importRing } from '../auth/keys.ts'
 import { isRevoked } from '../auth/sessions.ts'
 import { type AccessClaims, type Claims, type RefreshClaims, verifyToken } from '../auth/tokens.ts'
 import { readConfig } from '../config.ts'
@@ -53,10 +53,10 @@ export function jwtRequired(options: GuardOptions = {}): MiddlewareHandler {
 
 async function authenticate(c: Context<AppEnv>, { refresh }: GuardOptions): Promise<Claims> {
   const config = readConfig(c.env)
-  const key = await importKey(config.JWT_SECRET)
+  const ring = await importRing(config)
   const nowMs = Date.now()
   const now = Math.floor(nowMs / 1000)
-  const user = await verifyToken(readBearer(c.req.header('Authorization')), key, config, now)
+  const user = await verifyToken(readBearer(c.req.header('Authorization')), ring, config, now)
   const inBackground = (work: Promise<void>) => c.executionCtx.waitUntil(work)
   if (!refresh && (await isRevoked(config, user.sid, nowMs, inBackground)))
     throw new AppError('token_revoked', 'the session has ended')

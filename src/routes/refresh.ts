@@ -3,7 +3,7 @@
 import { Hono } from 'hono'
 
 import { issueTokens } from '../auth/issue.ts'
-import { importKey } from '../auth/keys.ts'
+import { importRing } from '../auth/keys.ts'
 import { refreshSession } from '../auth/sessions.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
@@ -14,9 +14,9 @@ export const refresh = new Hono<AppEnv>().post(
   jwtRequired({ refresh: true }),
   async (c) => {
     const config = readConfig(c.env)
-    const key = await importKey(config.JWT_SECRET)
+    const ring = await importRing(config)
     const now = Math.floor(Date.now() / 1000)
     const session = await refreshSession(config, c.var.user, now)
-    return c.json(await issueTokens(session, key, config, now))
+    return c.json(await issueTokens(session, ring, config, now))
   },
 )

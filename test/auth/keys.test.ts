@@ -1,8 +1,29 @@
+import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 
-import { importKey } from '../../src/auth/keys.ts'
+import { importRing } from '../../src/auth/keys.ts'
+import { readConfig } from '../../src/config.ts'
 
-const randomSecret = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
+const base64url = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes))
+const randomSecret = () => base64url(crypto.getRandomValues(new Uint8Array(32)))
+const ringOf = (secrets: object) => importRing(readConfig({ ...env, ...secrets }))
+const keyOf = async (secret: string) => (await ringOf({ JWT_SECRET: secret })).current
+
+/** A new private key as the JSON text of a JWK. */
+async function makeJwk(kind: 'EC' | 'OKP', change: object = {}): Promise<string> {
+  const algorithm = kind === 'EC' ? { name: 'ECDSA', namedCurve: 'P-256' } : { name: 'Ed25519' }
+  const pair = (await crypto.subtle.generateKey(algorithm, true, [
+    'sign',
+    'verify',
+  ])) as CryptoKeyPair
+  return JSON.stringify({ ...(await crypto.subtle.exportKey('jwk', pair.privateKey)), ...change })
+}
+
+const refused = (secrets: object) =>
+  ringOf(secrets).then(
+    () => 'accepted',
+    (error: Error) => error,
+  )
 
 describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 3.5)', () => {
   it.each([
@@ -17,46 +38,117 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
     ['zeros', '0'.repeat(64)],
     ['a repeated word', 'abcdefghi'.repeat(8)],
   ])('%s', async (_, secret) => {
-    const error = await importKey(secret).catch((thrown: Error) => thrown)
+    const error = await refused({ JWT_SECRET: secret })
     expect(error).toMatchObject({
       code: 'not_set_up',
-      message: expect.stringContaining('JWT_SECRET'),
+      message: expect.stringMatching(/^JWT_SECRET /),
     })
     expect(String(error)).not.toContain(secret || 'undefined')
+  })
+
+  it.each(['JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'])(
+    'also as %s, which is named',
+    async (variable) => {
+      const error = await refused({ [variable]: 'super-secret' })
+      expect(error).toMatchObject({
+        code: 'not_set_up',
+        message: expect.stringContaining(variable),
+      })
+    },
+  )
+})
+
+describe('a JWK that cannot sign is refused, and not quoted:', () => {
+  it.each([
+    ['the public half alone', () => makeJwk('EC', { d: undefined })],
+    ['the public half of Ed25519', () => makeJwk('OKP', { d: undefined })],
+    [
+      'a private half of another key',
+      async () => {
+        const { d } = JSON.parse(await makeJwk('EC'))
+        return makeJwk('EC', { d })
+      },
+    ],
+    [
+      'a private half of another Ed25519 key',
+      async () => {
+        const { d } = JSON.parse(await makeJwk('OKP'))
+        return makeJwk('OKP', { d })
+      },
+    ],
+    ['a point that is not on the curve', () => makeJwk('EC', { x: 'A'.repeat(43) })],
+    ['another curve', () => makeJwk('EC', { crv: 'P-384' })],
+    ['RSA', () => makeJwk('EC', { kty: 'RSA' })],
+    ['a shared key as a JWK', () => JSON.stringify({ kty: 'oct', k: randomSecret() })],
+    ['no JSON', () => `{${randomSecret()}`],
+    ['an empty object', () => '{}'],
+  ])('%s', async (_, make) => {
+    const jwk = await make()
+    const error = await refused({ JWT_SECRET: jwk })
+    expect(error).toMatchObject({
+      code: 'not_set_up',
+      message: expect.stringMatching(/^JWT_SECRET /),
+    })
+    expect(String(error)).not.toContain(jwk.slice(1, -1) || 'undefined')
   })
 })
 
 it('1,000 random secrets of the recommended kinds are all accepted', async () => {
   for (let made = 0; made < 500; made += 1) {
-    const hex = [...crypto.getRandomValues(new Uint8Array(32))].map((byte) =>
-      byte.toString(16).padStart(2, '0'),
-    )
-    for (const secret of [randomSecret(), hex.join('')])
-      await expect(importKey(secret)).resolves.toMatchObject({ alg: 'HS256' })
+    const bytes = crypto.getRandomValues(new Uint8Array(32))
+    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+    for (const secret of [randomSecret(), hex])
+      await expect(keyOf(secret)).resolves.toMatchObject({ alg: 'HS256' })
   }
 })
 
-it('a secret is imported once per isolate, and cannot be exported again', async () => {
-  const [one, two] = [randomSecret(), randomSecret()]
+it('the type of the key decides the algorithm; each is held once, by its kid', async () => {
+  const ring = await ringOf({
+    JWT_SECRET: await makeJwk('EC'),
+    JWT_SECRET_NEXT: await makeJwk('OKP'),
+    JWT_SECRET_PREVIOUS: randomSecret(),
+  })
+  expect(ring.current.alg).toBe('ES256')
+  expect([...ring.byKid.values()].map(({ alg }) => alg)).toEqual(['ES256', 'EdDSA', 'HS256'])
+  expect(ring.byKid.get(ring.current.kid)).toBe(ring.current)
+})
+
+it.each(['JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'])(
+  'a ring with %s equal to JWT_SECRET is refused',
+  async (variable) => {
+    for (const secret of [randomSecret(), await makeJwk('EC')]) {
+      const error = await refused({ JWT_SECRET: secret, [variable]: secret })
+      expect(error).toMatchObject({ message: `${variable} is the same key as another of the ring` })
+    }
+  },
+)
+
+it('each entry is imported once per isolate, and cannot be exported again', async () => {
+  const config = readConfig({ ...env, JWT_SECRET_NEXT: randomSecret() } as Env)
   const imports = vi.spyOn(crypto.subtle, 'importKey')
-  const keys = [
-    await importKey(one),
-    await importKey(one),
-    await importKey(two),
-    await importKey(one),
-  ]
+  const ring = await importRing(config)
+  for (let again = 0; again < 100; again += 1) expect(await importRing(config)).toBe(ring)
   expect(imports).toHaveBeenCalledTimes(2)
-  expect(keys[0]).toBe(keys[3])
-  for (const key of keys) expect(key.extractable).toBe(false)
+  for (const { signing } of ring.byKid.values()) expect(signing.extractable).toBe(false)
 })
 
 it('the kid is the same for the same secret alone, and shows nothing of it', async () => {
   const [one, two] = [randomSecret(), randomSecret()]
-  const { kid } = await importKey(one)
+  const { kid } = await keyOf(one)
   expect(kid).toMatch(/^[0-9a-f]{16}$/)
-  expect((await importKey(one)).kid).toBe(kid)
-  expect((await importKey(two)).kid).not.toBe(kid)
+  expect((await keyOf(one)).kid).toBe(kid)
+  expect((await keyOf(two)).kid).not.toBe(kid)
   const plain = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(one))
   const hex = [...new Uint8Array(plain)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
   expect(hex).not.toContain(kid)
+})
+
+it('the kid of a JWK is its thumbprint: the example of RFC 8037 A.3', async () => {
+  const jwk = {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+    x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+  }
+  expect((await keyOf(JSON.stringify(jwk))).kid).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
 })
