@@ -52,15 +52,15 @@ export async function importRing(config: Config): Promise<KeyRing> {
 }
 
 /** Why a secret cannot be a key; says what to do, and never quotes it. */
-class KeyProblem extends Error {}
+export class KeyProblem extends Error {}
 
 const HOW_TO = "'npm run keys -- generate' makes one"
 const MIN_BYTES = 32 // RFC 7518 3.2: at least the size of the hash
 const MIN_DISTINCT = 10
 const PLACEHOLDER = /secret|password|change.?me|replace|example|placeholder|your[-_ ]/i
 
-/** The key's own type decides the algorithm; the token's header never does (RFC 8725 3.1). */
-function importKey(secret: string): Promise<Key> {
+/** The key of a secret; its own type decides the algorithm, the token's header never does (RFC 8725 3.1). */
+export function importKey(secret: string): Promise<Key> {
   return secret.trimStart().startsWith('{') ? importPrivateJwk(secret) : importSharedSecret(secret)
 }
 

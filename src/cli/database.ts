@@ -46,8 +46,12 @@ async function readDatabaseId(env: string | undefined) {
   return { databaseId: database.database_id, accountId: config.account_id }
 }
 
-/** `PASSWORD_MIN_LENGTH` of wrangler.toml; never below 8, as in the Worker. */
-export async function readMinLength(env: string | undefined): Promise<number> {
+/** The settings in `[vars]` of wrangler.toml, as text. */
+export async function readVars(env: string | undefined): Promise<Record<string, unknown>> {
   const { vars } = await readConfig(env)
-  return Math.max(8, Number(vars.PASSWORD_MIN_LENGTH ?? 15))
+  return vars
 }
+
+/** `PASSWORD_MIN_LENGTH` of wrangler.toml; never below 8, as in the Worker. */
+export const readMinLength = async (env: string | undefined): Promise<number> =>
+  Math.max(8, Number((await readVars(env)).PASSWORD_MIN_LENGTH ?? 15))

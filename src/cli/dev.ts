@@ -1,6 +1,6 @@
 // npm run dev: everything that local work needs, then `wrangler dev`. Safe to run again and again.
 
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 
@@ -9,6 +9,7 @@ import { insertUser, listUsers } from '../db/users.ts'
 import { argon2id } from './argon2.ts'
 import { withDatabase } from './database.ts'
 import { Failure, runCommand } from './failure.ts'
+import { generateSecret, readRing, writeRing } from './ring-file.ts'
 import { runWrangler, startWrangler } from './wrangler.ts'
 
 const HELP = `Usage: npm run dev [-- <options of wrangler dev>]
@@ -17,17 +18,28 @@ Makes .dev.vars with a random secret, applies the migrations to the local databa
 cosmo / space-corgi to it if it has none, and serves on http://127.0.0.1:8787 (-- --port 8799 for another).`
 
 const VARS = '.dev.vars'
+const ROTATING = '.wrangler.rotating.toml'
 const HOST = '127.0.0.1'
 const FIRST_PORT = 8787
 
-/** Adds a random JWT_SECRET to .dev.vars, unless there is one. Only its owner may read the file. */
-function makeSecret(): void {
-  const vars = existsSync(VARS) ? readFileSync(VARS, 'utf8') : ''
-  if (/^\s*(export\s+)?JWT_SECRET\s*=/m.test(vars)) return
-  const separator = vars === '' || vars.endsWith('\n') ? '' : '\n'
-  const secret = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
-  appendFileSync(VARS, `${separator}JWT_SECRET=${secret}\n`, { mode: 0o600 })
+/** Makes a random JWT_SECRET in .dev.vars, unless there is one. */
+async function makeSecret(): Promise<void> {
+  const ring = readRing(VARS)
+  if (ring.JWT_SECRET) return
+  writeRing(VARS, { ...ring, JWT_SECRET: await generateSecret('HS256') })
   console.log(`Made a random JWT_SECRET in ${VARS}`)
+}
+
+/**
+ * wrangler drops every key of .dev.vars that wrangler.toml names neither under [vars] nor as a
+ * required secret: so while a rotation is under way, a copy of wrangler.toml names all of the ring.
+ */
+function chooseConfig(): string[] {
+  const names = Object.keys(readRing(VARS)).map((name) => `"${name}"`)
+  if (names.length < 2) return []
+  const config = readFileSync('wrangler.toml', 'utf8')
+  writeFileSync(ROTATING, config.replace(/^required = .*$/m, `required = [${names.join(', ')}]`))
+  return ['--config', ROTATING]
 }
 
 async function applyMigrations(): Promise<void> {
@@ -98,7 +110,7 @@ await runCommand(async () => {
   })
   if (values.help) return console.log(HELP)
   const port = await choosePort(values.port as string | undefined)
-  makeSecret()
+  await makeSecret()
   await applyMigrations()
   await addDemoUser()
 
@@ -106,7 +118,10 @@ await runCommand(async () => {
     .filter((token) => token.kind !== 'option' || !['port', 'ip'].includes(token.name))
     .flatMap((token) => process.argv[token.index + 2] ?? [])
   const ip = typeof values.ip === 'string' ? values.ip : HOST
-  const child = startWrangler(['dev', '--ip', ip, '--port', String(port), ...passedOn], 'show')
+  const child = startWrangler(
+    ['dev', '--ip', ip, '--port', String(port), ...chooseConfig(), ...passedOn],
+    'show',
+  )
   const ended = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   child.once('exit', (code) => {

@@ -10,19 +10,21 @@ const BIN = join(dirname(manifest), 'bin', 'wrangler.js')
 /** Starts wrangler. `show`: it has the terminal; `keep`: its output is kept. */
 export function startWrangler(args: string[], output: 'show' | 'keep') {
   return spawn(process.execPath, [BIN, ...args], {
-    stdio: output === 'show' ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    stdio: output === 'show' ? 'inherit' : 'pipe',
     env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'log' },
   })
 }
 
-/** Runs wrangler to its end. `stdout` and `stderr` are empty where the output was shown. */
+/** Runs wrangler to its end, with `input` on its standard input when kept. `stdout` and `stderr` are empty where the output was shown. */
 export function runWrangler(
   args: string[],
   output: 'show' | 'keep',
+  input = '',
 ): Promise<{ ok: boolean; stdout: string; stderr: string }> {
   const child = startWrangler(args, output)
   let stdout = ''
   let stderr = ''
+  child.stdin?.end(input)
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   return new Promise((resolve, reject) => {
