@@ -28,11 +28,17 @@ export default defineConfig({
         test: {
           name: 'worker',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/cli/**'],
+          exclude: ['test/cli/**', 'test/load/**'],
           setupFiles: ['test/setup.ts'],
         },
       },
-      { test: { name: 'cli', include: ['test/cli/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'cli',
+          include: ['test/{cli,load}/**/*.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
     ],
   },
 })

@@ -1,7 +1,16 @@
 // A copy of the project in a folder of its own, so that tests leave the developer's database alone.
 
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -17,6 +26,40 @@ export function createProject() {
     folder,
     /** Writes a file of the project. */
     write: (path: string, content: string) => writeFileSync(join(folder, path), content),
+    /** Replaces wrangler by a stand-in that records how it was called, and answers with `replies`. */
+    standInForWrangler(
+      replies: Record<string, { code?: number; stdout?: string; stderr?: string }>,
+    ) {
+      const record = join(folder, 'calls.jsonl')
+      const modules = join(folder, 'node_modules')
+      rmSync(modules)
+      mkdirSync(join(modules, 'wrangler', 'bin'), { recursive: true })
+      for (const name of readdirSync('node_modules'))
+        if (name !== 'wrangler') symlinkSync(resolve('node_modules', name), join(modules, name))
+      const real = JSON.stringify(resolve('node_modules/wrangler/wrangler-dist/cli.js'))
+      writeFileSync(
+        join(modules, 'wrangler', 'package.json'),
+        '{"name":"wrangler","main":"index.cjs"}',
+      )
+      writeFileSync(join(modules, 'wrangler', 'index.cjs'), `module.exports = require(${real})`)
+      writeFileSync(
+        join(modules, 'wrangler', 'bin', 'wrangler.js'),
+        `const { appendFileSync, readFileSync } = require('node:fs')
+        const args = process.argv.slice(2)
+        const stdin = args[0] === 'secret' && args[1] === 'bulk' ? readFileSync(0, 'utf8') : ''
+        appendFileSync(${JSON.stringify(record)}, JSON.stringify({ args, stdin }) + '\\n')
+        const replies = ${JSON.stringify(replies)}
+        const reply = Object.entries(replies).find(([start]) => args.join(' ').startsWith(start))?.[1] ?? {}
+        process.stdout.write(reply.stdout ?? '')
+        process.stderr.write(reply.stderr ?? '')
+        process.exitCode = reply.code ?? 0`,
+      )
+      return () =>
+        readFileSync(record, 'utf8')
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as { args: string[]; stdin: string })
+    },
     remove: () => rmSync(folder, { recursive: true }),
     /** Starts `node src/cli/<command>.ts`. */
     start(command: string, args: string[] = [], env: Record<string, string> = {}) {

@@ -1,0 +1,176 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { createProject } from './project.ts'
+
+let project: ReturnType<typeof createProject>
+beforeEach(() => (project = createProject()))
+afterEach(() => project.remove())
+
+const keys = (...args: string[]) => project.run('keys', args)
+const read = (file: string) => readFileSync(join(project.folder, file), 'utf8')
+const secretsIn = (text: string) =>
+  [...text.matchAll(/^JWT_SECRET\w*='(.*)'$/gm)].map(([, secret]) => secret)
+const CURRENT = 'Tm90IGEgc3R1YiwganVzdCBhIHRlc3Qga2V5IQ=='
+
+describe('npm run keys -- generate', () => {
+  it('prints a secret, another each time', async () => {
+    const [one, two] = [await keys('generate'), await keys('generate')]
+    expect(one.stdout).toMatch(/^[\w+/]{43}=\n$/)
+    expect(two.stdout).not.toBe(one.stdout)
+  })
+
+  it.each([
+    ['ES256', { kty: 'EC', crv: 'P-256' }],
+    ['EdDSA', { kty: 'OKP', crv: 'Ed25519' }],
+  ])('--alg %s prints a private JWK', async (alg, kind) => {
+    const { stdout } = await keys('generate', '--alg', alg)
+    expect(JSON.parse(stdout)).toMatchObject({ ...kind, d: expect.any(String) })
+  })
+})
+
+describe('npm run keys -- rotate', () => {
+  it('goes through its three steps in .dev.vars, keeps its other lines, and shows no secret', async () => {
+    project.write('.dev.vars', `OTHER=kept\nJWT_SECRET=${CURRENT}\n`)
+    let shown = ''
+    for (const step of ['stage', 'promote', 'retire']) {
+      const { code, stdout, stderr } = await keys('rotate', step, '--alg', 'EdDSA')
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      shown += stdout
+    }
+    expect(read('.dev.vars')).toMatch(/^OTHER=kept\nJWT_SECRET='\{"kty":"OKP".*\}'\n$/)
+    expect(statSync(join(project.folder, '.dev.vars')).mode & 0o777).toBe(0o600)
+    for (const secret of [CURRENT, ...secretsIn(read('.dev.vars'))])
+      expect(shown).not.toContain(secret)
+    expect(shown).toContain("'rotate promote', after 60 seconds")
+    expect(shown).toContain(
+      "'rotate retire', after 604800 seconds (7.0 days: SESSION_IDLE_SECONDS)",
+    )
+  })
+
+  it.each([
+    ['stage', '', 'There is no current key'],
+    ['stage', 'JWT_SECRET=a\nJWT_SECRET_NEXT=b\n', "'rotate promote' is the next step"],
+    ['stage', 'JWT_SECRET=a\nJWT_SECRET_PREVIOUS=b\n', "'rotate retire' first"],
+    ['promote', 'JWT_SECRET=a\n', "'rotate stage' first"],
+    ['retire', 'JWT_SECRET=a\n', "'rotate stage' and 'rotate promote' first"],
+    ['retire', 'JWT_SECRET=a\nJWT_SECRET_NEXT=b\n', 'There is no previous key'],
+  ])('%s out of order changes nothing: %j', async (step, vars, message) => {
+    project.write('.dev.vars', vars)
+    const { code, stderr } = await keys('rotate', step)
+    expect(code).toBe(1)
+    expect(stderr).toContain(message)
+    expect(read('.dev.vars')).toBe(vars)
+  })
+
+  it('--remote sends the whole ring by one wrangler secret bulk a step, on standard input', async () => {
+    const calls = project.standInForWrangler({})
+    project.write('.keys.production', `JWT_SECRET='${CURRENT}'\n`)
+    for (const step of ['stage', 'promote', 'retire'])
+      expect((await keys('rotate', step, '--remote')).code).toBe(0)
+    expect(calls().map(({ args }) => args)).toEqual([1, 2, 3].map(() => ['secret', 'bulk']))
+    const [staged, promoted, retired] = calls().map(({ stdin }) => JSON.parse(stdin))
+    const next = staged.JWT_SECRET_NEXT
+    expect(staged).toEqual({
+      JWT_SECRET: CURRENT,
+      JWT_SECRET_NEXT: next,
+      JWT_SECRET_PREVIOUS: null,
+    })
+    expect(promoted).toEqual({
+      JWT_SECRET: next,
+      JWT_SECRET_NEXT: null,
+      JWT_SECRET_PREVIOUS: CURRENT,
+    })
+    expect(retired).toEqual({ JWT_SECRET: next, JWT_SECRET_NEXT: null, JWT_SECRET_PREVIOUS: null })
+    expect(secretsIn(read('.keys.production'))).toEqual([next])
+  })
+
+  it('--remote that wrangler refuses changes nothing here either', async () => {
+    project.standInForWrangler({ 'secret bulk': { code: 1, stderr: 'no permission' } })
+    const before = `JWT_SECRET='${CURRENT}'\n`
+    project.write('.keys.staging', before)
+    const { code, stderr } = await keys('rotate', 'stage', '--remote', '--env', 'staging')
+    expect(code).toBe(1)
+    expect(stderr).toContain('no permission')
+    expect(stderr).not.toContain(CURRENT)
+    expect(read('.keys.staging')).toBe(before)
+  })
+})
+
+it('npm run keys -- status names each key, and says which cannot be one', async () => {
+  project.write('.dev.vars', `JWT_SECRET=${CURRENT}\nJWT_SECRET_NEXT=super-secret\n`)
+  const { stdout } = await keys('status')
+  expect(stdout).toMatch(/^JWT_SECRET +signs +HS256 +kid [0-9a-f]{16}$/m)
+  expect(stdout).toMatch(/^JWT_SECRET_NEXT +is shorter than 32 bytes/m)
+  expect(stdout).not.toContain(CURRENT)
+})
+
+it.each([
+  [['rotate']],
+  [['rotate', 'forward']],
+  [['nope']],
+  [['generate', '--alg', 'RS256']],
+  [['status', 'x']],
+  [['--secret=x']],
+])('wrong usage exits with 2: %j', async (args) => {
+  const { code, stderr } = await keys(...args)
+  expect(code).toBe(2)
+  expect(stderr).not.toBe('')
+})
+
+describe('npm run deploy', () => {
+  const NONE = { code: 1, stderr: 'Worker "latchkey" not found.' }
+
+  it('brings a first secret along with the first deployment, never shown and never an argument', async () => {
+    const calls = project.standInForWrangler({ 'secret list': NONE })
+    const { code, stdout } = await project.run('deploy')
+    expect(code).toBe(0)
+    expect(calls().map(({ args }) => args)).toEqual([
+      ['d1', 'migrations', 'apply', 'DB', '--remote'],
+      ['secret', 'list'],
+      ['deploy', '--secrets-file', '.keys.production'],
+    ])
+    const [secret = ''] = secretsIn(read('.keys.production'))
+    expect(secret).toMatch(/^[\w+/]{43}=$/)
+    expect(stdout).not.toContain(secret)
+    expect(JSON.stringify(calls())).not.toContain(secret)
+    expect(statSync(join(project.folder, '.keys.production')).mode & 0o777).toBe(0o600)
+  })
+
+  it('again after a failure brings the same secret', async () => {
+    project.standInForWrangler({ 'secret list': NONE, deploy: { code: 1 } })
+    const { code, stderr } = await project.run('deploy')
+    expect(code).toBe(1)
+    expect(stderr).toContain('Deployment failed. Done before: Migrations.')
+    const before = read('.keys.production')
+    await project.run('deploy')
+    expect(read('.keys.production')).toBe(before)
+  })
+
+  it('leaves a secret that is there alone, and passes options on', async () => {
+    const calls = project.standInForWrangler({
+      'secret list': { stdout: '[{"name": "JWT_SECRET"}]' },
+    })
+    await project.run('deploy', ['--env', 'staging', '--minify'])
+    expect(calls().at(-1)?.args).toEqual(['deploy', '--env', 'staging', '--minify'])
+    expect(calls().at(0)?.args).toContain('staging')
+    expect(existsSync(join(project.folder, '.keys.staging'))).toBe(false)
+  })
+
+  it('stops when it cannot tell whether there is a secret: a new one would end every session', async () => {
+    const calls = project.standInForWrangler({ 'secret list': { code: 1, stderr: 'fetch failed' } })
+    const { code, stderr } = await project.run('deploy')
+    expect(code).toBe(1)
+    expect(stderr).toContain('Cannot tell whether the Worker has a secret')
+    expect(calls().some(({ args }) => args[0] === 'deploy')).toBe(false)
+  })
+
+  it('stops after migrations that fail', async () => {
+    const calls = project.standInForWrangler({ d1: { code: 1 } })
+    const { stderr } = await project.run('deploy')
+    expect(stderr).toContain('Migrations failed. Done before: nothing.')
+    expect(calls()).toHaveLength(1)
+  })
+})
