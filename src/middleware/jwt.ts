@@ -19,7 +19,7 @@ export type GuardOptions = {
   fresh?: number
   /** Requires one of these roles. */
   roles?: string[]
-  /** Requires a refresh token. Whether its session lives, the refresh itself finds out. */
+  /** Requires a refresh token, and leaves it to `refreshSession` whether it is still the newest. */
   refresh?: boolean
   /** `false` takes an access or a refresh token. */
   verifyType?: false
@@ -44,12 +44,16 @@ export function jwtRequired(options: GuardOptions = {}): MiddlewareHandler {
     // Nothing is registered behind the guard for this request: 404 or 405, with or without a token.
     if (c.req.routeIndex === matchedRoutes(c).length - 1) return next()
     if (options.optional && !c.req.header('Authorization')) return next()
-    const user: Claims = c.get('user') ?? (await authenticate(c, options))
+    const user = verified.get(c) ?? (await authenticate(c, options))
     checkOptions(user, options)
+    verified.set(c, user)
     c.set('user', user)
     await next()
   }
 }
+
+/** What a guard has verified in this request; `c.var.user` could be anyone's. */
+const verified = new WeakMap<Context, Claims>()
 
 async function authenticate(c: Context<AppEnv>, { refresh }: GuardOptions): Promise<Claims> {
   const config = readConfig(c.env)

@@ -136,6 +136,18 @@ describe('options together', () => {
   })
 })
 
+it('a user that some other middleware has set is not taken for one that the guard has verified', async () => {
+  const spoofed = new Hono<AppEnv>()
+    .onError(onError)
+    .use(async (c, next) => {
+      c.set('user' as never, { type: 'access', sub: 'admin', roles: ['admin'] } as never)
+      await next()
+    })
+    .use(jwtRequired({ roles: ['admin'] }))
+    .get('/admin', (c) => c.json(c.var.user.sub))
+  expect((await spoofed.request('/admin', {}, env)).status).toBe(401)
+})
+
 it('{ verifyType: false } takes either kind, { refresh: true } only the one', async () => {
   const { access_token: access, refresh_token: refresh } = await startSession()
   expect(await textOf('/either', access)).toBe('"access"')
