@@ -65,7 +65,8 @@ function answer(c: Context, error: Error): Response {
       stack: code === 'internal' ? error.stack : undefined,
     })
   if (details.allow) c.header('Allow', details.allow.join(', '))
-  if (row.retryAfter) c.header('Retry-After', String(row.retryAfter))
+  const retryAfter = details.retryAfter ?? row.retryAfter
+  if (retryAfter) c.header('Retry-After', String(retryAfter))
   if ('error' in row) return c.json({ error: details.fields ?? row.error }, row.status)
   const attributes = ['realm="latchkey"']
   // RFC 6750 3.1: an error code only where a token was sent.

@@ -17,6 +17,10 @@ const text = z.string().check(z.minLength(1, 'must not be empty'))
 
 const Settings = z.object({
   DB: z.custom<D1Database>((value) => typeof value === 'object' && value !== null, 'is not bound'),
+  LOGIN_LIMITER: z.custom<RateLimit>(
+    (value) => typeof value === 'object' && value !== null,
+    'is not bound',
+  ),
   JWT_SECRET: z._default(z.string(), ''), // judged by the key ring
   JWT_SECRET_NEXT: z._default(z.string(), ''),
   JWT_SECRET_PREVIOUS: z._default(z.string(), ''),
@@ -28,6 +32,9 @@ const Settings = z.object({
   REFRESH_GRACE_SECONDS: whole(0),
   REVOCATION_SECONDS: whole(0),
   MAX_SESSIONS: whole(1),
+  LOGIN_MAX_FAILURES: whole(1),
+  LOGIN_MAX_FAILURES_PER_NAME: whole(1),
+  LOGIN_WINDOW_SECONDS: whole(1),
   PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })
 

@@ -55,6 +55,9 @@ export const ANSWERS = {
   },
   role_missing: { status: 403, msg: 'Role required', challenge: 'insufficient_scope' },
   bad_credentials: { status: 401, error: 'Bad username or password' },
+  password_wrong: { status: 400, error: 'Wrong password' },
+  too_many_tries: { status: 429, error: 'Too many tries', event: 'login.limited', retryAfter: 60 },
+  busy: { status: 503, error: 'Service unavailable', retryAfter: 1 },
   input_invalid: { status: 400, error: 'Invalid input' },
   body_too_large: { status: 413, error: 'Request body is too large' },
   body_not_json: { status: 415, error: 'Content-Type must be application/json' },
@@ -70,8 +73,14 @@ export type ErrorCode = keyof typeof ANSWERS
 /** What one field of a request body is refused for: `{ "password": ["Missing data …"] }`. */
 export type FieldErrors = Record<string, string[]>
 
-/** What an answer or its log line needs beside the row: field errors, `Allow`, `max_age`, whom. */
-type Details = { fields?: FieldErrors; allow?: string[]; maxAge?: number; username?: string }
+/** What an answer or its log line needs beside the row: field errors, `Allow`, `max_age`, `Retry-After`, whom. */
+type Details = {
+  fields?: FieldErrors
+  allow?: string[]
+  maxAge?: number
+  retryAfter?: number
+  username?: string
+}
 
 /**
  * An expected failure. `code` decides what the client is told; `reason` is exact and goes to the

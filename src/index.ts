@@ -1,7 +1,7 @@
 // The Worker.
 
 import { app } from './app.ts'
-import { deleteEndedSessions } from './auth/sessions.ts'
+import { cleanUp } from './auth/clean-up.ts'
 import { readConfig } from './config.ts'
 import { log } from './log.ts'
 
@@ -9,7 +9,7 @@ export default {
   fetch: app.fetch,
   /** Cron trigger: see [triggers] in wrangler.toml. */
   async scheduled(_event, env) {
-    const deleted = await deleteEndedSessions(readConfig(env), Math.floor(Date.now() / 1000))
-    log('info', 'sessions.deleted', { count: deleted })
+    const count = await cleanUp(readConfig(env), Math.floor(Date.now() / 1000))
+    log('info', 'rows.deleted', { count })
   },
 } satisfies ExportedHandler<Env>

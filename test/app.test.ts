@@ -121,6 +121,7 @@ describe('a Worker that is not set up answers 503 and logs which variable is wro
 
 /** A D1 binding that fails with this text, or whose use is a bug. */
 const failing = (text: string) => ({
+  batch: () => Promise.reject(new Error(text)),
   prepare: () => ({ bind: () => ({ all: () => Promise.reject(new Error(text)) }) }),
 })
 const logIn = (bindings: object) =>

@@ -13,7 +13,8 @@ const SECRET = new RegExp(`eyJ|argon2id?\\$|${COSMO.password}|${env.JWT_SECRET}`
 beforeAll(() => applyD1Migrations(env.DB, env.MIGRATIONS))
 
 beforeEach(async () => {
-  await env.DB.batch([env.DB.prepare('DELETE FROM users'), env.DB.prepare('DELETE FROM sessions')])
+  const tables = ['users', 'sessions', 'login_failures']
+  await env.DB.batch(tables.map((table) => env.DB.prepare(`DELETE FROM ${table}`)))
   logged.length = 0
   for (const level of LEVELS) {
     vi.spyOn(console, level).mockImplementation((line: unknown) => void logged.push(String(line)))

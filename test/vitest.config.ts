@@ -6,6 +6,8 @@ import { defineConfig } from 'vitest/config'
 const workers = cloudflareTest(async () => ({
   wrangler: { configPath: './wrangler.toml' },
   miniflare: {
+    // Tests log in more often than a person: the limiter has tests of its own.
+    ratelimits: { LOGIN_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 60 } } },
     bindings: {
       JWT_SECRET: 'Uh3T0cW1fN5qZkq2mB9rXv7LdJ4sYpA8',
       MIGRATIONS: await readD1Migrations('src/db/migrations'),

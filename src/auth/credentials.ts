@@ -1,57 +1,83 @@
 // Checking and changing passwords against the database.
 
 import type { Config } from '../config.ts'
-import { isCommonPassword } from './common-passwords.ts'
-import { changePasswordHash, findUser, replacePasswordHash, type User } from '../db/users.ts'
+import { takeBackTry } from '../db/login-failures.ts'
+import type { Session } from '../db/sessions.ts'
+import { changePasswordHash, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import { argon2id } from './argon2.ts'
+import { isCommonPassword } from './common-passwords.ts'
+import { inLine, openTry } from './guessing.ts'
 import { hashPassword, passwordProblem, verifyPassword } from './passwords.ts'
-import { feedOf } from './sessions.ts'
+import { feedOf, type Origin, startSession } from './sessions.ts'
 
 /**
- * The user with these credentials. One hash is computed whether or not the user exists or is
- * disabled, so that the time does not tell (ASVS 6.3.8). A hash of another cost is replaced.
- * Throws `bad_credentials`.
+ * Starts a session for the user with these credentials. One hash is computed whether or not the user
+ * exists or is disabled, so that the time does not tell (ASVS 6.3.8). Throws `bad_credentials`,
+ * `too_many_tries` or `busy`.
  */
-export async function checkCredentials(
-  db: D1Database,
+export function logIn(
+  config: Config,
   credentials: { username: string; password: string },
+  origin: Origin,
+  now: number,
+): Promise<Session> {
+  return inLine(async () => {
+    const username = credentials.username.normalize('NFC')
+    const { user, counters } = await openTry(config, username, origin.address, now)
+    const checked = await checkPassword(config.DB, user, credentials.password)
+    const takeBack = takeBackTry(config.DB, counters, config.LOGIN_MAX_FAILURES_PER_NAME)
+    return startSession(config, checked, origin, now, takeBack)
+  })
+}
+
+/** A hash of another cost than today's is replaced. */
+async function checkPassword(
+  db: D1Database,
+  user: User | undefined,
+  password: string,
 ): Promise<User> {
-  const user = await findUser(db, credentials.username.normalize('NFC'))
-  const { matches, outdated } = verifyPassword(user?.passwordHash, credentials.password, argon2id)
+  const { matches, outdated } = verifyPassword(user?.passwordHash, password, argon2id)
   if (!user) throw new AppError('bad_credentials', 'no such user')
-  if (!matches) throw new AppError('bad_credentials', 'wrong password')
-  if (user.disabledAt !== null) throw new AppError('bad_credentials', 'user is disabled')
+  const { username } = user
+  if (!matches) throw new AppError('bad_credentials', 'wrong password', { username })
+  if (user.disabledAt !== null)
+    throw new AppError('bad_credentials', 'user is disabled', { username })
   if (!outdated) return user
-  const passwordHash = hashPassword(credentials.password, argon2id)
+  const passwordHash = hashPassword(password, argon2id)
   await replacePasswordHash(db, user, passwordHash)
   return { ...user, passwordHash }
 }
 
 /**
  * Changes the password of the user behind a token, who shows the current one again, and ends their
- * other sessions. Throws `input_invalid` with the field that is wrong.
+ * other sessions. Throws `input_invalid` or `password_wrong` with the field that is wrong, and
+ * what a log-in throws.
  */
 export async function changePassword(
   config: Config,
-  { sub, sid }: { sub: string; sid: string },
+  { sub: username, sid, address }: { sub: string; sid: string; address: string },
   { current, next }: { current: string; next: string },
   now: number,
 ): Promise<void> {
-  const rule = { username: sub, minLength: config.PASSWORD_MIN_LENGTH }
-  const problem = passwordProblem(next, rule)
-  if (problem) throw fieldError('new_password', problem)
-  if (await isCommonPassword(config.DB, next))
-    throw fieldError('new_password', 'Is a common password.')
-  const user = await findUser(config.DB, sub)
-  const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
-  if (!user || !matches) throw fieldError('current_password', 'Wrong password.')
-  const passwordHash = hashPassword(next, argon2id)
-  const ended = await changePasswordHash(config.DB, user, { sid, passwordHash }, now)
-  if (!ended)
-    throw new AppError('token_revoked', 'the session or the password has changed meanwhile')
-  feedOf(config).note(ended)
+  const problem =
+    passwordProblem(next, { username, minLength: config.PASSWORD_MIN_LENGTH }) ??
+    ((await isCommonPassword(config.DB, next)) ? 'Is a common password.' : undefined)
+  if (problem)
+    throw new AppError('input_invalid', 'new password', { fields: { new_password: [problem] } })
+  await inLine(async () => {
+    const { user, counters } = await openTry(config, username, address, now)
+    const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
+    if (!user || !matches)
+      throw new AppError('password_wrong', 'wrong current password', {
+        fields: { current_password: ['Wrong password.'] },
+        username,
+      })
+    const passwordHash = hashPassword(next, argon2id)
+    const takeBack = takeBackTry(config.DB, counters, config.LOGIN_MAX_FAILURES_PER_NAME)
+    const change = { sid, passwordHash }
+    const ended = await changePasswordHash(config.DB, user, change, now, takeBack)
+    if (!ended) throw new AppError('token_revoked', 'session or password changed meanwhile')
+    feedOf(config).note(ended)
+  })
 }
-
-const fieldError = (field: string, text: string) =>
-  new AppError('input_invalid', text, { fields: { [field]: [text] } })

@@ -7,30 +7,25 @@ import {
   revokeOwnSession,
   revokeSession,
 } from '../db/revocations.ts'
-import {
-  deleteSessions,
-  findSession,
-  insertSession,
-  rotateSession,
-  type Session,
-} from '../db/sessions.ts'
+import { findSession, insertSession, rotateSession, type Session } from '../db/sessions.ts'
 import type { User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import { randomId } from './random.ts'
 import { RevocationFeed } from './revocations.ts'
 import type { RefreshClaims } from './tokens.ts'
 
-/** Where a login came from, as the user is shown it: the client's own words, cut to 120 characters. */
-export type Origin = { userAgent: string; country: string }
+/** Where a login comes from: its network, and the client's own words, of which 120 characters are kept. */
+export type Origin = { address: string; userAgent: string; country: string }
 
 const MAX_USER_AGENT = 120
 
-/** Starts a session for a user whose password has just been checked. */
+/** Starts a session for a user whose password has just been checked; `also` in the same transaction. */
 export async function startSession(
   config: Config,
   user: User,
   origin: Origin,
   now: number,
+  also: D1PreparedStatement[],
 ): Promise<Session> {
   const id = randomId()
   const expiresAt = now + Math.min(config.SESSION_IDLE_SECONDS, config.SESSION_MAX_SECONDS)
@@ -40,6 +35,7 @@ export async function startSession(
     user,
     { id, userAgent, country: origin.country, createdAt: now, expiresAt },
     config.MAX_SESSIONS,
+    also,
   )
   if (!started) throw new AppError('bad_credentials', 'disabled or changed during the login')
   feedOf(config).note(started.ended)
@@ -109,8 +105,8 @@ export function feedOf(config: Config): RevocationFeed {
   return feed
 }
 
-// Beyond the lifetime of an access token: leeway, and clocks of other isolates.
-const MARGIN_SECONDS = 60
+/** Beyond the lifetime of an access token: leeway, and the clocks of other isolates. */
+export const MARGIN_SECONDS = 60
 
 /**
  * Whether a session has ended, as of at most `REVOCATION_SECONDS` ago; without a database read as
@@ -129,23 +125,4 @@ export function isRevoked(
     () => listRevoked(config.DB, since),
     inBackground,
   )
-}
-
-// D1 takes 50 statements a request on the Free plan, and a statement of 30 seconds at most.
-const MAX_BATCHES = 40
-const BATCH_ROWS = 2500
-
-/** Deletes the sessions of which no token can be alive, up to 100,000 at a time; how many. */
-export async function deleteEndedSessions(config: Config, now: number): Promise<number> {
-  const before = {
-    expiredAt: now - MARGIN_SECONDS,
-    revokedAt: now - config.ACCESS_TOKEN_SECONDS - MARGIN_SECONDS,
-  }
-  let deleted = 0
-  for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
-    const rows = await deleteSessions(config.DB, before, BATCH_ROWS)
-    deleted += rows
-    if (rows < BATCH_ROWS) break
-  }
-  return deleted
 }

@@ -51,13 +51,15 @@ export type NewSession = {
 
 /**
  * Starts a session of a user, unless they were disabled or their password has changed since it was
- * checked, and ends their oldest above `maxSessions`. Gives back what was ended, or undefined.
+ * checked, and ends their oldest above `maxSessions`. Gives back what was ended, or undefined. `also`
+ * stands in the same transaction.
  */
 export async function insertSession(
   db: D1Database,
   user: { id: number; passwordHash: string },
   session: NewSession,
   maxSessions: number,
+  also: D1PreparedStatement[],
 ): Promise<{ ended: string[] } | undefined> {
   const [inserted, ended] = await runBatch(db, [
     db
@@ -85,6 +87,7 @@ export async function insertSession(
          ) RETURNING id`,
       )
       .bind(user.id, session.createdAt, maxSessions),
+    ...also,
   ])
   return inserted?.meta.changes === 1 ? { ended: idsOf(ended) } : undefined
 }

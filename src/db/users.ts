@@ -30,12 +30,13 @@ const toUser = (row: UserRow): User => ({
   disabledAt: row.disabled_at,
 })
 
-/** The user of this name, disabled or not. */
-export async function findUser(db: D1Database, username: string): Promise<User | undefined> {
-  const { results } = await run<UserRow>(
-    db.prepare('SELECT * FROM users WHERE username = ?1').bind(username),
-  )
-  return results[0] && toUser(results[0])
+/** The statement that reads the user of this name, disabled or not; `userOf` takes its result. */
+export const selectUser = (db: D1Database, username: string) =>
+  db.prepare('SELECT * FROM users WHERE username = ?1').bind(username)
+
+export function userOf(result: D1Result<unknown> | undefined): User | undefined {
+  const [row] = (result?.results ?? []) as UserRow[]
+  return row && toUser(row)
 }
 
 /** All users by name, at most `limit`. */
@@ -78,13 +79,15 @@ export async function replacePasswordHash(
 
 /**
  * Changes the password of the user of session `sid`, and ends their other sessions, unless the
- * password or the session has changed meanwhile: then nothing. The ids of what was ended.
+ * password or the session has changed meanwhile: then nothing. The ids of what was ended. `also`
+ * stands in the same transaction.
  */
 export async function changePasswordHash(
   db: D1Database,
   user: User,
   { sid, passwordHash }: { sid: string; passwordHash: string },
   now: number,
+  also: D1PreparedStatement[],
 ): Promise<string[] | undefined> {
   const [changed, ended] = await runBatch(db, [
     db
@@ -102,6 +105,7 @@ export async function changePasswordHash(
          RETURNING id`,
       )
       .bind(user.id, sid, passwordHash, now),
+    ...also,
   ])
   return changed?.meta.changes === 1 ? idsOf(ended) : undefined
 }

@@ -5,6 +5,7 @@ import { Hono } from 'hono'
 import { changePassword } from '../auth/credentials.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
+import { limitTries, readNetwork } from '../middleware/address.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateJson } from '../middleware/validate.ts'
 import { PasswordBody } from '../schemas.ts'
@@ -14,9 +15,10 @@ export const me = new Hono<AppEnv>()
     const { sub, roles, auth_time } = c.var.user
     return c.json({ username: sub, roles, auth_time })
   })
-  .put('/me/password', jwtRequired(), validateJson(PasswordBody), async (c) => {
+  .put('/me/password', jwtRequired(), limitTries, validateJson(PasswordBody), async (c) => {
     const { current_password: current, new_password: next } = c.req.valid('json')
     const now = Math.floor(Date.now() / 1000)
-    await changePassword(readConfig(c.env), c.var.user, { current, next }, now)
+    const who = { ...c.var.user, address: readNetwork(c) }
+    await changePassword(readConfig(c.env), who, { current, next }, now)
     return c.json({ message: 'Password changed' })
   })

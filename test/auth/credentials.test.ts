@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { COST } from '../../src/auth/passwords.ts'
-import { findUser, replacePasswordHash } from '../../src/db/users.ts'
+import { listUsers, replacePasswordHash } from '../../src/db/users.ts'
 import { COSMO, addUser, postJson } from '../helpers.ts'
 
 /** The memory in KiB of each hash that was computed: counted where the Worker enters WebAssembly. */
@@ -62,7 +62,7 @@ describe('a stored hash of another cost', () => {
   const OLD = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4'
   const logIn = async (password: string) =>
     (await postJson('/login', { username: 'cosmo', password })).status
-  const stored = async () => (await findUser(env.DB, 'cosmo'))?.passwordHash
+  const stored = async () => (await listUsers(env.DB, 1))[0]?.passwordHash
 
   it('is verified and then replaced by one of today, of the same password', async () => {
     await setHash(OLD)
@@ -80,7 +80,7 @@ describe('a stored hash of another cost', () => {
 
   it('is not replaced when the password has changed meanwhile', async () => {
     await setHash(OLD)
-    const user = await findUser(env.DB, 'cosmo')
+    const [user] = await listUsers(env.DB, 1)
     await setHash('changed meanwhile')
     if (user) await replacePasswordHash(env.DB, user, 'stale')
     expect(await stored()).toBe('changed meanwhile')
