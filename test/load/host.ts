@@ -31,10 +31,11 @@ export type Host = {
   dispose(): Promise<void>
 }
 
-/** Starts a Worker for each entry of `workers`, by name with its bindings, over one migrated database. */
+/** Starts a Worker for each entry of `workers`, by name with its bindings, over one migrated database; an address may log in `loginLimit` times a minute. */
 export async function startHost(
   build: string,
   workers: Record<string, Record<string, string>>,
+  loginLimit = 1_000_000,
 ): Promise<Host> {
   const { vars, compatibility_date: compatibilityDate } = readConfig({}, { hideWarnings: true })
   const wasm = readdirSync(build).filter((name) => name.endsWith('.wasm'))
@@ -54,6 +55,9 @@ export async function startHost(
         compatibilityDate,
         bindings: { ...vars, ...bindings },
         d1Databases: { DB: 'latchkey' },
+        ratelimits: {
+          LOGIN_LIMITER: { namespace_id: '1', simple: { limit: loginLimit, period: 60 } },
+        },
       })),
     }),
   )
