@@ -1,9 +1,13 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { COST } from '../../src/auth/passwords.ts'
+import { argon2id } from '../../src/auth/argon2.ts'
+import { parseSegment } from '../../src/auth/compact.ts'
+import { COST, hashPassword } from '../../src/auth/passwords.ts'
 import { listUsers, replacePasswordHash } from '../../src/db/users.ts'
 import { COSMO, addUser, postJson } from '../helpers.ts'
+import { createIsolate } from '../isolates.ts'
+import { toSegments } from './forge.ts'
 
 /** The memory in KiB of each hash that was computed: counted where the Worker enters WebAssembly. */
 const hashes: number[] = []
@@ -37,6 +41,10 @@ describe('who cannot log in learns nothing of why (ASVS 6.3.8):', () => {
     ['a disabled user, with the right password', 'UPDATE users SET disabled_at = 1', COSMO],
     ['a hash that is not usable', `UPDATE users SET password_hash = 'space-corgi'`, COSMO],
     ['SQL in the name', 'SELECT 1', { ...COSMO, username: "cosmo' --" }],
+    ['a name in another case', 'SELECT 1', { ...COSMO, username: 'Cosmo' }],
+    ['a name with a NUL behind it', 'SELECT 1', { ...COSMO, username: 'cosmo\0' }],
+    ['a name with a space behind it', 'SELECT 1', { ...COSMO, username: 'cosmo ' }],
+    ['a pattern for the name', 'SELECT 1', { ...COSMO, username: 'cosm_' }],
   ])('%s gets the same bytes and headers for the same one hash', async (_, sql, credentials) => {
     await env.DB.prepare(sql).run()
     const response = await postJson('/login', credentials)
@@ -58,6 +66,27 @@ describe('who cannot log in learns nothing of why (ASVS 6.3.8):', () => {
   })
 })
 
+it('SQL in the name or the password changes no row (ASVS 1.2.4)', async () => {
+  const rows = () =>
+    env.DB.prepare('SELECT * FROM users')
+      .all()
+      .then(({ results }) => results)
+  const before = await rows()
+  for (const text of [
+    "' OR '1'='1",
+    "cosmo'; DROP TABLE users; --",
+    "cosmo'; UPDATE users SET roles = '[\"admin\"]'; --",
+    "' UNION SELECT * FROM users --",
+    '?1',
+    'cosmo" --',
+    '\\',
+  ]) {
+    expect((await postJson('/login', { ...COSMO, username: text })).status).toBe(401)
+    expect((await postJson('/login', { ...COSMO, password: text })).status).toBe(401)
+  }
+  expect(await rows()).toEqual(before)
+})
+
 describe('a stored hash of another cost', () => {
   const OLD = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4'
   const logIn = async (password: string) =>
@@ -72,23 +101,50 @@ describe('a stored hash of another cost', () => {
     expect(hashes).toEqual([256, COST.memoryKib, COST.memoryKib])
   })
 
+  it('is not replaced for a user who is disabled', async () => {
+    await setHash(OLD)
+    await env.DB.prepare('UPDATE users SET disabled_at = 1').run()
+    expect(await logIn('password')).toBe(401)
+    expect(await stored()).toBe(OLD)
+    expect(hashes).toEqual([256])
+  })
+
   it('stays when the password is wrong', async () => {
     await setHash(OLD)
     expect(await logIn('wrong')).toBe(401)
     expect(await stored()).toBe(OLD)
   })
 
-  it('is not replaced when the password has changed meanwhile', async () => {
+  it('is not replaced when the password has changed since it was read', async () => {
     await setHash(OLD)
     const [user] = await listUsers(env.DB, 1)
     await setHash('changed meanwhile')
     if (user) await replacePasswordHash(env.DB, user, 'stale')
     expect(await stored()).toBe('changed meanwhile')
   })
+
+  it('and a password changed during the login make that login fail, and no session', async () => {
+    await setHash(OLD)
+    const changed = hashPassword('a password that is new', argon2id)
+    const isolate = createIsolate()
+    isolate.beforeStatement = async (number) => {
+      if (number === 2) await setHash(changed) // after the user was read, before the hash is replaced
+    }
+    const headers = { 'Content-Type': 'application/json' }
+    const body = JSON.stringify({ username: 'cosmo', password: 'password' })
+    const response = await isolate.fetch('/login', { method: 'POST', headers, body })
+    expect(response.status).toBe(401)
+    expect(await stored()).toBe(changed)
+    expect((await env.DB.prepare('SELECT * FROM sessions').all()).results).toEqual([])
+  })
 })
 
 it('a name reaches its user in either Unicode spelling (ASVS 1.1.1)', async () => {
   await addUser({ username: 'zoe\u0308'.normalize('NFC'), password: 'two dots above' })
-  const response = await postJson('/login', { username: 'zoe\u0308', password: 'two dots above' })
-  expect(response.status).toBe(200)
+  for (const username of ['zo\u00eb', 'zoe\u0308']) {
+    const response = await postJson('/login', { username, password: 'two dots above' })
+    expect(response.status).toBe(200)
+    const { access_token: token } = await response.json<{ access_token: string }>()
+    expect(parseSegment(toSegments(token)[1])).toHaveProperty('sub', 'zo\u00eb')
+  }
 })

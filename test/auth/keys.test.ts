@@ -4,8 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { importRing } from '../../src/auth/keys.ts'
 import { readConfig } from '../../src/config.ts'
 
-const base64url = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes))
-const randomSecret = () => base64url(crypto.getRandomValues(new Uint8Array(32)))
+const randomSecret = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
 const ringOf = (secrets: object) => importRing(readConfig({ ...env, ...secrets }))
 const keyOf = async (secret: string) => (await ringOf({ JWT_SECRET: secret })).current
 
@@ -19,6 +18,12 @@ async function makeJwk(kind: 'EC' | 'OKP', change: object = {}): Promise<string>
   return JSON.stringify({ ...(await crypto.subtle.exportKey('jwk', pair.privateKey)), ...change })
 }
 
+const EXAMPLE = import.meta.glob('../../.dev.vars.example', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+})
+
 const refused = (secrets: object) =>
   ringOf(secrets).then(
     () => 'accepted',
@@ -29,13 +34,19 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
   it.each([
     ['empty', ''],
     ['31 bytes', randomSecret().slice(0, 31)],
+    ['one character', '#'],
     ["the lesson's", 'super-secret'],
     ["the lesson's, made long", 'super-secret'.repeat(4)],
+    ["the lesson's in capitals and padded", 'SUPER-SECRET-0123456789-ABCDEFGHIJ'],
     ['changeme', `changeme-${randomSecret()}`],
+    ['change-me, padded', 'change-me-0123456789-abcdefghijklmn'],
+    ['a password', 'my-password-is-long-enough-for-this'],
     ["jwt.io's", 'a-string-secret-at-least-256-bits-long'],
     ['the example file', 'replace-me-with-the-output-of-openssl-rand-base64-32'],
     ['a template', 'your-256-bit-key-goes-right-here-ok?'],
     ['zeros', '0'.repeat(64)],
+    ['spaces', ' '.repeat(64)],
+    ['NULs', '\0'.repeat(64)],
     ['a repeated word', 'abcdefghi'.repeat(8)],
   ])('%s', async (_, secret) => {
     const error = await refused({ JWT_SECRET: secret })
@@ -44,6 +55,20 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
       message: expect.stringMatching(/^JWT_SECRET /),
     })
     expect(String(error)).not.toContain(secret || 'undefined')
+  })
+
+  it('32 bytes are enough, and bytes are counted, not characters (RFC 7518 3.2)', async () => {
+    const characters = randomSecret().slice(0, 31)
+    expect(await refused({ JWT_SECRET: characters })).toHaveProperty('code', 'not_set_up')
+    expect(await refused({ JWT_SECRET: `${characters}x` })).toBe('accepted')
+    expect(await refused({ JWT_SECRET: `${characters.slice(0, 30)}é` })).toBe('accepted')
+  })
+
+  it("the example file's own text is refused, whatever it says", async () => {
+    const [example = ''] = Object.values(EXAMPLE)
+    const [, text = ''] = /^JWT_SECRET=(.+)$/m.exec(example) ?? []
+    expect(text.length).toBeGreaterThan(31)
+    expect(await refused({ JWT_SECRET: text })).toHaveProperty('code', 'not_set_up')
   })
 
   it.each(['JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'])(
@@ -93,8 +118,8 @@ describe('a JWK that cannot sign is refused, and not quoted:', () => {
   })
 })
 
-it('1,000 random secrets of the recommended kinds are all accepted', async () => {
-  for (let made = 0; made < 500; made += 1) {
+it('1,000 random secrets of each recommended kind are all accepted', async () => {
+  for (let made = 0; made < 1000; made += 1) {
     const bytes = crypto.getRandomValues(new Uint8Array(32))
     const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
     for (const secret of [randomSecret(), hex])
@@ -138,9 +163,13 @@ it('the kid is the same for the same secret alone, and shows nothing of it', asy
   expect(kid).toMatch(/^[0-9a-f]{16}$/)
   expect((await keyOf(one)).kid).toBe(kid)
   expect((await keyOf(two)).kid).not.toBe(kid)
-  const plain = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(one))
-  const hex = [...new Uint8Array(plain)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  expect(hex).not.toContain(kid)
+  const bytes = new TextEncoder().encode(one)
+  const hex = (raw: ArrayBuffer | Uint8Array) =>
+    [...new Uint8Array(raw)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  expect(hex(bytes)).not.toContain(kid)
+  for (const hash of ['MD5', 'SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'])
+    expect(hex(await crypto.subtle.digest(hash, bytes))).not.toContain(kid)
+  expect(one.toLowerCase()).not.toContain(kid)
 })
 
 it('the kid of a JWK is its thumbprint: the example of RFC 8037 A.3', async () => {
