@@ -3,12 +3,13 @@
 import { type Context, Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { methodNotAllowed } from 'hono/method-not-allowed'
-import { matchedRoutes } from 'hono/route'
 
 import { ANSWERS, type Answer, AppError } from './errors.ts'
 import type { AppEnv } from './factory.ts'
-import { log } from './log.ts'
+import { allowOrigins } from './middleware/cors.ts'
+import { logEvent, readRequestId } from './middleware/event.ts'
 import { apiHeaders } from './middleware/headers.ts'
+import { health } from './routes/health.ts'
 import { jwks } from './routes/jwks.ts'
 import { login } from './routes/login.ts'
 import { logout } from './routes/logout.ts'
@@ -19,6 +20,7 @@ import { sessions } from './routes/sessions.ts'
 
 export const app = new Hono<AppEnv>()
   .use(apiHeaders)
+  .use(allowOrigins)
   .notFound((c) => answer(c, new AppError('not_found', 'no such route')))
   .onError(onError)
 
@@ -32,6 +34,7 @@ app.use(
 
 // The protected router comes last: it guards every path that reaches it.
 const routes = app
+  .route('/', health)
   .route('/', jwks)
   .route('/', login)
   .route('/', refresh)
@@ -43,31 +46,30 @@ const routes = app
 export type App = typeof routes
 
 /** An endpoint of one's own may throw Hono's HTTPException: that is answered with its status and text. */
-export function onError(error: Error, c: Context): Response {
+export function onError(error: Error, c: Context): Response | Promise<Response> {
   if (error instanceof HTTPException) return c.json({ error: error.message }, error.status)
   return answer(c, error)
 }
 
 /** Answers for a failure by the table in errors.ts; what is not an AppError is a bug: 500. */
-function answer(c: Context, error: Error): Response {
+async function answer(c: Context, error: Error): Promise<Response> {
   const { code, details } = error instanceof AppError ? error : new AppError('internal', 'a bug')
   const row: Answer = ANSWERS[code]
-  const requestId = c.req.header('cf-ray') ?? crypto.randomUUID()
+  const requestId = readRequestId(c)
   if (row.status >= 500) c.header('X-Request-Id', requestId)
-  if (row.status >= 500 || row.event)
-    log(row.status >= 500 ? 'error' : 'warn', row.event ?? code, {
+  if (row.event)
+    await logEvent(c, row.status >= 500 ? 'error' : 'warn', row.event, {
       requestId,
-      method: c.req.method,
-      route: matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path,
       status: row.status,
       username: details.username,
+      sid: details.sid,
       reason: error.message,
       stack: code === 'internal' ? error.stack : undefined,
     })
   if (details.allow) c.header('Allow', details.allow.join(', '))
   const retryAfter = details.retryAfter ?? row.retryAfter
   if (retryAfter) c.header('Retry-After', String(retryAfter))
-  if ('error' in row) return c.json({ error: details.fields ?? row.error }, row.status)
+  if ('error' in row) return c.json({ error: details.error ?? row.error }, row.status)
   const attributes = ['realm="latchkey"']
   // RFC 6750 3.1: an error code only where a token was sent.
   if (row.challenge) attributes.push(`error="${row.challenge}"`, `error_description="${row.msg}"`)

@@ -15,6 +15,24 @@ const whole = (min: number) =>
   )
 const text = z.string().check(z.minLength(1, 'must not be empty'))
 
+/** Origins (RFC 6454) with commas between them, as browsers send them: scheme and host, nothing behind. */
+const origins = z.pipe(
+  z
+    .string()
+    .check(
+      z.refine(
+        (list) =>
+          splitList(list).every((part) => URL.canParse(part) && new URL(part).origin === part),
+        'must be origins like https://app.example.com, with commas between them',
+      ),
+    ),
+  z.transform(splitList),
+)
+
+function splitList(list: string): string[] {
+  return list.split(',').flatMap((part) => part.trim() || [])
+}
+
 const Settings = z.object({
   DB: z.custom<D1Database>((value) => typeof value === 'object' && value !== null, 'is not bound'),
   LOGIN_LIMITER: z.custom<RateLimit>(
@@ -35,6 +53,7 @@ const Settings = z.object({
   LOGIN_MAX_FAILURES: whole(1),
   LOGIN_MAX_FAILURES_PER_NAME: whole(1),
   LOGIN_WINDOW_SECONDS: whole(1),
+  CORS_ORIGINS: origins,
   PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })
 
@@ -43,7 +62,7 @@ export type Config = Readonly<z.output<typeof Settings>>
 const parsed = new WeakMap<object, Config>()
 
 /**
- * The settings of this Worker. Throws `not_set_up`, with the name of each variable that is wrong
+ * The settings of this Worker. Throws `settings_invalid`, with the name of each variable that is wrong
  * (never its value), until they are right.
  */
 export function readConfig(env: Env): Config {
@@ -52,7 +71,7 @@ export function readConfig(env: Env): Config {
   const result = Settings.safeParse(env)
   if (!result.success) {
     const problems = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
-    throw new AppError('not_set_up', `${problems.join('; ')}: see [vars] in wrangler.toml`)
+    throw new AppError('settings_invalid', `${problems.join('; ')}: see [vars] in wrangler.toml`)
   }
   parsed.set(env, result.data)
   return result.data

@@ -3,7 +3,7 @@
 /**
  * `msg` is what the guard says, `error` what everything else says: the lesson's own split.
  * `challenge` is the `error` attribute of `WWW-Authenticate` (RFC 6750 3.1, RFC 9470 3).
- * `event` names what the log is told, beside everything from 500.
+ * `event` is what the log calls it; a failure without one is not logged.
  * `retryAfter` is the default of `Retry-After`, in seconds.
  */
 export type Answer = {
@@ -53,19 +53,31 @@ export const ANSWERS = {
     msg: 'Fresh token required',
     challenge: 'insufficient_user_authentication',
   },
-  role_missing: { status: 403, msg: 'Role required', challenge: 'insufficient_scope' },
-  bad_credentials: { status: 401, error: 'Bad username or password' },
-  password_wrong: { status: 400, error: 'Wrong password' },
+  role_missing: {
+    status: 403,
+    msg: 'Role required',
+    challenge: 'insufficient_scope',
+    event: 'access.denied',
+  },
+  bad_credentials: { status: 401, error: 'Bad username or password', event: 'login.failed' },
+  password_wrong: { status: 400, error: 'Wrong password', event: 'login.failed' },
   too_many_tries: { status: 429, error: 'Too many tries', event: 'login.limited', retryAfter: 60 },
-  busy: { status: 503, error: 'Service unavailable', retryAfter: 1 },
+  busy: { status: 503, error: 'Service unavailable', event: 'login.busy', retryAfter: 1 },
   input_invalid: { status: 400, error: 'Invalid input' },
   body_too_large: { status: 413, error: 'Request body is too large' },
   body_not_json: { status: 415, error: 'Content-Type must be application/json' },
   not_found: { status: 404, error: 'Not found' },
   method_not_allowed: { status: 405, error: 'Method not allowed' },
-  database_failed: { status: 503, error: 'Service unavailable', retryAfter: 5 },
-  not_set_up: { status: 503, error: 'Service unavailable' },
-  internal: { status: 500, error: 'Internal server error' },
+  database_failed: {
+    status: 503,
+    error: 'Service unavailable',
+    event: 'database.failed',
+    retryAfter: 5,
+  },
+  keys_invalid: { status: 503, error: 'Service unavailable', event: 'keys.invalid' },
+  settings_invalid: { status: 503, error: 'Service unavailable', event: 'settings.invalid' },
+  not_ready: { status: 503, error: 'Not ready', event: 'not.ready', retryAfter: 5 },
+  internal: { status: 500, error: 'Internal server error', event: 'error' },
 } as const satisfies Record<string, Answer>
 
 export type ErrorCode = keyof typeof ANSWERS
@@ -73,13 +85,15 @@ export type ErrorCode = keyof typeof ANSWERS
 /** What one field of a request body is refused for: `{ "password": ["Missing data …"] }`. */
 export type FieldErrors = Record<string, string[]>
 
-/** What an answer or its log line needs beside the row: field errors, `Allow`, `max_age`, `Retry-After`, whom. */
+/** What an answer or its log line needs beside the row. */
 type Details = {
-  fields?: FieldErrors
+  /** Takes the place of the row's `error`. */
+  error?: string | FieldErrors
   allow?: string[]
   maxAge?: number
   retryAfter?: number
   username?: string
+  sid?: string
 }
 
 /**

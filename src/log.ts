@@ -1,22 +1,33 @@
 // One JSON line an event, for `wrangler tail` and Workers Logs. Never a token, password or hash.
 
-/** What a line may say beside its time and event. */
+/** All that a line may say. The events are listed in the README. */
 export type LogFields = {
+  /** `cf-ray`, or made; also in the `X-Request-Id` of a 5xx answer. */
   requestId?: string
   method?: string
+  /** The pattern of the route, never the URL. */
   route?: string | undefined
   status?: number
+  /** A user who exists: what was typed as an unknown name may be a password. */
   username?: string | undefined
-  reason?: string
+  /** A hash of the session's id. */
+  session?: string | undefined
+  /** The client's network: an IPv4 address, or an IPv6 /64. */
+  address?: string
+  reason?: string | undefined
   stack?: string | undefined
   count?: number
 }
+
+export type Level = 'info' | 'warn' | 'error'
 
 // Whatever an error's text may quote by accident: tokens (JSON in base64url) and password hashes.
 const SECRETS = /eyJ[\w-]*(\.[\w-]*)*|\$argon2\w*\$[^\s"]*/g
 
 /** Writes one line; `error` for what an operator must mend, `warn` for what they should look at. */
-export function log(level: 'info' | 'warn' | 'error', event: string, fields: LogFields): void {
+export function log(level: Level, event: string, fields: LogFields): void {
   const line = JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })
-  console[level](line.replace(SECRETS, '[redacted]'))
+  // JSON leaves these two line separators as they are.
+  const oneLine = line.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
+  console[level](oneLine.replace(SECRETS, '[redacted]'))
 }

@@ -47,7 +47,7 @@ describe('a method that the path has not', () => {
   )
 })
 
-it('every answer must not be stored, nor taken for another type (ASVS 14.3.2, 3.4.4)', async () => {
+it('every answer carries the security headers, refusals too (ASVS 3.4.1, 3.4.3, 3.4.4, 14.3.2)', async () => {
   const answers = [
     await postJson('/login', COSMO),
     await postJson('/login', {}),
@@ -60,6 +60,11 @@ it('every answer must not be stored, nor taken for another type (ASVS 14.3.2, 3.
   ]
   expect(answers.map(({ status }) => status)).toEqual([200, 400, 401, 200, 401, 404, 405, 503])
   for (const { headers } of answers) {
+    expect(headers.get('Strict-Transport-Security')).toBe('max-age=31536000; includeSubDomains')
+    expect(headers.get('Content-Security-Policy')).toBe(
+      "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    )
+    expect(headers.get('Referrer-Policy')).toBe('no-referrer')
     expect(headers.get('Cache-Control')).toBe('no-store')
     expect(headers.get('X-Content-Type-Options')).toBe('nosniff')
     expect(headers.get('Content-Type')).toBe('application/json')
@@ -113,7 +118,11 @@ describe('a Worker that is not set up answers 503 and logs which variable is wro
       expect(response.headers.get('Retry-After')).toBe(null)
       expect(await response.text()).toBe('{"error":"Service unavailable"}')
       const line = JSON.parse(logged.at(-1) ?? '')
-      expect(line).toMatchObject({ event: 'not_set_up', level: 'error', status: 503 })
+      expect(line).toMatchObject({
+        event: expect.stringMatching(/^(keys|settings)\.invalid$/),
+        level: 'error',
+        status: 503,
+      })
       expect(line.reason).toContain(variable)
     }
   })
@@ -146,7 +155,7 @@ describe('a database that cannot answer', () => {
     expect(response.headers.get('X-Request-Id')).toBe('8f00-AMS')
     expect(await response.text()).toBe('{"error":"Service unavailable"}')
     expect(JSON.parse(logged.at(-1) ?? '')).toMatchObject({
-      event: 'database_failed',
+      event: 'database.failed',
       requestId: '8f00-AMS',
       method: 'POST',
       route: '/login',
@@ -181,7 +190,7 @@ describe('a bug', () => {
     await logIn({ DB: bug })
     expect(logged).toHaveLength(1)
     const line = JSON.parse(logged[0] ?? '')
-    expect(line).toMatchObject({ event: 'internal', requestId: '8f00-AMS', status: 500 })
+    expect(line).toMatchObject({ event: 'error', requestId: '8f00-AMS', status: 500 })
     expect(line.stack).toContain('TypeError: cannot read [redacted] of undefined')
   })
 })

@@ -64,13 +64,13 @@ export async function changePassword(
     passwordProblem(next, { username, minLength: config.PASSWORD_MIN_LENGTH }) ??
     ((await isCommonPassword(config.DB, next)) ? 'Is a common password.' : undefined)
   if (problem)
-    throw new AppError('input_invalid', 'new password', { fields: { new_password: [problem] } })
+    throw new AppError('input_invalid', 'new password', { error: { new_password: [problem] } })
   await inLine(async () => {
     const { user, counters } = await openTry(config, username, address, now)
     const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
     if (!user || !matches)
       throw new AppError('password_wrong', 'wrong current password', {
-        fields: { current_password: ['Wrong password.'] },
+        error: { current_password: ['Wrong password.'] },
         username,
       })
     const passwordHash = hashPassword(next, argon2id)

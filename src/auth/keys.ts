@@ -25,7 +25,7 @@ const VARIABLES = ['JWT_SECRET', 'JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as co
 const rings = new WeakMap<Config, KeyRing>()
 
 /**
- * The ring of this Worker. Throws `not_set_up`, naming the variable and never its value, when an
+ * The ring of this Worker. Throws `keys_invalid`, naming the variable and never its value, when an
  * entry is missing, weak, malformed, public only, or the same as another.
  */
 export async function importRing(config: Config): Promise<KeyRing> {
@@ -37,15 +37,15 @@ export async function importRing(config: Config): Promise<KeyRing> {
     if (secret === '' && variable !== 'JWT_SECRET') continue
     const key = await importKey(secret).catch((error: unknown) => {
       throw error instanceof KeyProblem
-        ? new AppError('not_set_up', `${variable} ${error.message}`)
+        ? new AppError('keys_invalid', `${variable} ${error.message}`)
         : error
     })
     if (byKid.has(key.kid))
-      throw new AppError('not_set_up', `${variable} is the same key as another of the ring`)
+      throw new AppError('keys_invalid', `${variable} is the same key as another of the ring`)
     byKid.set(key.kid, key)
   }
   const [current] = byKid.values()
-  if (!current) throw new AppError('not_set_up', 'the ring is empty')
+  if (!current) throw new AppError('keys_invalid', 'the ring is empty')
   const ring = { current, byKid }
   rings.set(config, ring)
   return ring

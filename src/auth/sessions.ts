@@ -70,6 +70,7 @@ export async function refreshSession(
   const ended = await endSession(config, id, now)
   throw new AppError(ended ? 'token_reused' : 'token_revoked', `${behind} generations old`, {
     username: current.username,
+    sid: id,
   })
 }
 

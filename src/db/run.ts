@@ -2,24 +2,32 @@
 
 import { AppError } from '../errors.ts'
 
-/** Runs a statement. A database that cannot answer is `database_failed`. */
-export async function run<Row>(statement: D1PreparedStatement): Promise<D1Result<Row>> {
-  try {
-    return await statement.all<Row>()
-  } catch (error) {
-    throw new AppError('database_failed', explain(error))
-  }
-}
+/** Runs a statement. A database that cannot answer in time is `database_failed`. */
+export const run = <Row>(statement: D1PreparedStatement): Promise<D1Result<Row>> =>
+  inTime(() => statement.all<Row>())
 
 /** Runs statements as one transaction, in one round trip: all of them or none. */
-export async function runBatch(
+export const runBatch = (
   db: D1Database,
   statements: D1PreparedStatement[],
-): Promise<D1Result<unknown>[]> {
+): Promise<D1Result<unknown>[]> => inTime(() => db.batch(statements))
+
+/** What a database that is not migrated asks for. */
+export const MIGRATE = `run 'npm run db:migrate' (local) or 'npm run db:migrate:remote'`
+
+const TIMEOUT_MS = 5000
+
+async function inTime<Result>(ask: () => Promise<Result>): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${TIMEOUT_MS} ms`)), TIMEOUT_MS)
+  })
   try {
-    return await db.batch(statements)
+    return await Promise.race([ask(), tooLate])
   } catch (error) {
     throw new AppError('database_failed', explain(error))
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -30,7 +38,5 @@ export const idsOf = (result: D1Result<unknown> | undefined): string[] =>
 /** D1's own text (it never holds a bound value) and, where it is known, the command that mends it. */
 function explain(error: unknown): string {
   const text = error instanceof Error ? error.message : 'unknown error'
-  return text.includes('no such table')
-    ? `${text}: run 'npm run db:migrate' (local) or 'npm run db:migrate:remote'`
-    : text
+  return /no such (table|column)/.test(text) ? `${text}: ${MIGRATE}` : text
 }

@@ -73,7 +73,10 @@ function checkOptions(user: Claims, { refresh, verifyType, roles, fresh }: Guard
     throw new AppError('token_not_access', 'a refresh token')
   const held = user.type === 'access' ? user.roles : []
   if (roles && !roles.some((role) => held.includes(role)))
-    throw new AppError('role_missing', `none of ${roles.join(', ')}`)
+    throw new AppError('role_missing', `none of ${roles.join(', ')}`, {
+      username: user.sub,
+      sid: user.sid,
+    })
   if (fresh !== undefined && Math.floor(Date.now() / 1000) - user.auth_time > fresh)
     throw new AppError('token_not_fresh', 'the login is too old', { maxAge: fresh })
 }

@@ -39,8 +39,8 @@ type Result = { success: true } | { success: false; error: z.core.$ZodError }
 
 function refuse(result: Result): void {
   if (result.success) return
-  const fields = toFieldErrors(result.error.issues)
-  throw new AppError('input_invalid', 'refused by the schema', { fields })
+  const error = toFieldErrors(result.error.issues)
+  throw new AppError('input_invalid', 'refused by the schema', { error })
 }
 
 /** Issues by field; those of the body as a whole are under `_schema` (Marshmallow's name). */

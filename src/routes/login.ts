@@ -8,6 +8,7 @@ import { importRing } from '../auth/keys.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
 import { limitTries, readNetwork } from '../middleware/address.ts'
+import { logEvent } from '../middleware/event.ts'
 import { validateJson } from '../middleware/validate.ts'
 import { LoginBody } from '../schemas.ts'
 
@@ -25,6 +26,7 @@ export const login = new Hono<AppEnv>().post(
       country: String(c.req.raw.cf?.country ?? ''),
     }
     const session = await logIn(config, c.req.valid('json'), origin, now)
+    await logEvent(c, 'info', 'login.succeeded', { username: session.username, sid: session.id })
     return c.json(await issueTokens(session, ring, config, now))
   },
 )

@@ -5,6 +5,7 @@ import { Hono } from 'hono'
 import { endOtherSessions, endSession } from '../auth/sessions.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
+import { logEvent } from '../middleware/event.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateQuery } from '../middleware/validate.ts'
 import { LogoutQuery } from '../schemas.ts'
@@ -17,9 +18,10 @@ export const logout = new Hono<AppEnv>().post(
     const config = readConfig(c.env)
     const now = Math.floor(Date.now() / 1000)
     const { scope } = c.req.valid('query')
-    const { sid } = c.var.user
+    const { sub: username, sid } = c.var.user
     if (scope !== 'session') await endOtherSessions(config, sid, now)
     if (scope !== 'others') await endSession(config, sid, now)
+    await logEvent(c, 'info', 'session.revoked', { username, sid, reason: `logout: ${scope}` })
     return c.json({ message: 'Logged out' })
   },
 )

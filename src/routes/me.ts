@@ -6,6 +6,7 @@ import { changePassword } from '../auth/credentials.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
 import { limitTries, readNetwork } from '../middleware/address.ts'
+import { logEvent } from '../middleware/event.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateJson } from '../middleware/validate.ts'
 import { PasswordBody } from '../schemas.ts'
@@ -20,5 +21,6 @@ export const me = new Hono<AppEnv>()
     const now = Math.floor(Date.now() / 1000)
     const who = { ...c.var.user, address: readNetwork(c) }
     await changePassword(readConfig(c.env), who, { current, next }, now)
+    await logEvent(c, 'info', 'password.changed', { username: who.sub, sid: who.sid })
     return c.json({ message: 'Password changed' })
   })

@@ -6,6 +6,7 @@ import { endOwnSession } from '../auth/sessions.ts'
 import { readConfig } from '../config.ts'
 import { listSessions } from '../db/sessions.ts'
 import type { AppEnv } from '../factory.ts'
+import { logEvent } from '../middleware/event.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateQuery } from '../middleware/validate.ts'
 import { PageQuery } from '../schemas.ts'
@@ -20,6 +21,9 @@ export const sessions = new Hono<AppEnv>()
   })
   .delete('/sessions/:id', jwtRequired(), async (c) => {
     const now = Math.floor(Date.now() / 1000)
-    await endOwnSession(readConfig(c.env), { id: c.req.param('id'), ownId: c.var.user.sid }, now)
+    const id = c.req.param('id')
+    await endOwnSession(readConfig(c.env), { id, ownId: c.var.user.sid }, now)
+    const reason = 'ended by its user'
+    await logEvent(c, 'info', 'session.revoked', { username: c.var.user.sub, sid: id, reason })
     return c.json({ message: 'Session ended' })
   })

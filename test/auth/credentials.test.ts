@@ -26,6 +26,16 @@ beforeEach(async () => {
   hashes.length = 0
 })
 
+const HEADERS = [
+  'cache-control',
+  'content-security-policy',
+  'content-type',
+  'cross-origin-resource-policy',
+  'referrer-policy',
+  'strict-transport-security',
+  'x-content-type-options',
+]
+
 const setHash = (hash: string) =>
   env.DB.prepare('UPDATE users SET password_hash = ?1').bind(hash).run()
 
@@ -50,11 +60,7 @@ describe('who cannot log in learns nothing of why (ASVS 6.3.8):', () => {
     const response = await postJson('/login', credentials)
     expect(response.status).toBe(401)
     expect(await response.text()).toBe('{"error":"Bad username or password"}')
-    expect([...response.headers]).toEqual([
-      ['cache-control', 'no-store'],
-      ['content-type', 'application/json'],
-      ['x-content-type-options', 'nosniff'],
-    ])
+    expect([...response.headers.keys()]).toEqual(HEADERS)
     expect(hashes).toEqual([COST.memoryKib])
   })
 

@@ -51,7 +51,7 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
   ])('%s', async (_, secret) => {
     const error = await refused({ JWT_SECRET: secret })
     expect(error).toMatchObject({
-      code: 'not_set_up',
+      code: 'keys_invalid',
       message: expect.stringMatching(/^JWT_SECRET /),
     })
     expect(String(error)).not.toContain(secret || 'undefined')
@@ -59,7 +59,7 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
 
   it('32 bytes are enough, and bytes are counted, not characters (RFC 7518 3.2)', async () => {
     const characters = randomSecret().slice(0, 31)
-    expect(await refused({ JWT_SECRET: characters })).toHaveProperty('code', 'not_set_up')
+    expect(await refused({ JWT_SECRET: characters })).toHaveProperty('code', 'keys_invalid')
     expect(await refused({ JWT_SECRET: `${characters}x` })).toBe('accepted')
     expect(await refused({ JWT_SECRET: `${characters.slice(0, 30)}é` })).toBe('accepted')
   })
@@ -68,7 +68,7 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
     const [example = ''] = Object.values(EXAMPLE)
     const [, text = ''] = /^JWT_SECRET=(.+)$/m.exec(example) ?? []
     expect(text.length).toBeGreaterThan(31)
-    expect(await refused({ JWT_SECRET: text })).toHaveProperty('code', 'not_set_up')
+    expect(await refused({ JWT_SECRET: text })).toHaveProperty('code', 'keys_invalid')
   })
 
   it.each(['JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'])(
@@ -76,7 +76,7 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
     async (variable) => {
       const error = await refused({ [variable]: 'super-secret' })
       expect(error).toMatchObject({
-        code: 'not_set_up',
+        code: 'keys_invalid',
         message: expect.stringContaining(variable),
       })
     },
@@ -111,7 +111,7 @@ describe('a JWK that cannot sign is refused, and not quoted:', () => {
     const jwk = await make()
     const error = await refused({ JWT_SECRET: jwk })
     expect(error).toMatchObject({
-      code: 'not_set_up',
+      code: 'keys_invalid',
       message: expect.stringMatching(/^JWT_SECRET /),
     })
     expect(String(error)).not.toContain(jwk.slice(1, -1) || 'undefined')

@@ -134,9 +134,7 @@ describe('the clean-up', () => {
     await worker.scheduled(createScheduledController(), env)
     await waitOnExecutionContext(context)
     expect(await countSessions()).toBe(1)
-    expect(logged.map((line) => JSON.parse(line))).toMatchObject([
-      { event: 'rows.deleted', count: 3 },
-    ])
+    expect(JSON.parse(logged.at(-1) ?? '')).toMatchObject({ event: 'rows.deleted', count: 3 })
     expect((await createIsolate().get('/protected', token)).status).toBe(200)
     expect(exports.default).toBeDefined()
   })
