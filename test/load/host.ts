@@ -14,6 +14,8 @@ const requireOfWrangler = createRequire(
 )
 const { Miniflare, convertV4MiniflareOptions } = requireOfWrangler('miniflare')
 
+const MIGRATIONS = 'src/db/migrations'
+
 /** Builds the Worker as it is deployed; the folder of its modules. */
 export function buildWorker(): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-build-'))
@@ -28,14 +30,25 @@ export function buildWorker(): string {
 export type Host = {
   fetch(worker: string, path: string, init?: RequestInit): Promise<Response>
   db: D1Database
+  /** The process id of workerd. */
+  pid: number
   dispose(): Promise<void>
 }
 
-/** Starts a Worker for each entry of `workers`, by name with its bindings, over one migrated database; an address may log in `loginLimit` times a minute. */
+type Options = {
+  /** How often an address may try to log in, in a minute. */
+  loginLimit?: number
+  /** Gets each line that a Worker logs. */
+  onLog?: (line: string) => void
+  /** Keeps the database in this folder: a host that is started on it again goes on with it. */
+  folder?: string
+}
+
+/** Starts a Worker for each entry of `workers`, by name with its bindings, over one migrated database. */
 export async function startHost(
   build: string,
   workers: Record<string, Record<string, string>>,
-  loginLimit = 1_000_000,
+  { loginLimit = 1_000_000, onLog = () => {}, folder }: Options = {},
 ): Promise<Host> {
   const { vars, compatibility_date: compatibilityDate } = readConfig({}, { hideWarnings: true })
   const wasm = readdirSync(build).filter((name) => name.endsWith('.wasm'))
@@ -47,8 +60,11 @@ export async function startHost(
       contents: readFileSync(join(build, path)),
     })),
   ]
+  const before = listChildren()
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
+      ...(folder && { resourcePersistencePath: folder }),
+      handleStructuredLogs: ({ message }: { message: string }) => onLog(message),
       workers: Object.entries(workers).map(([name, bindings]) => ({
         name,
         modules,
@@ -63,15 +79,13 @@ export async function startHost(
   )
   const [first = ''] = Object.keys(workers)
   const db: D1Database = await miniflare.getD1Database('DB', first)
-  const folder = 'src/db/migrations'
-  for (const file of readdirSync(folder).toSorted())
-    await db.batch(
-      splitSql(readFileSync(join(folder, file), 'utf8')).map((sql: string) => db.prepare(sql)),
-    )
+  await migrate(db)
   const fetchers = new Map<string, { fetch: typeof fetch }>()
   for (const name of Object.keys(workers)) fetchers.set(name, await miniflare.getWorker(name))
+  const pid = listChildren().find((child) => !before.includes(child)) ?? 0
   return {
     db,
+    pid,
     fetch: (worker, path, init) => {
       const fetcher = fetchers.get(worker)
       if (!fetcher) throw new Error(`no Worker ${worker}`)
@@ -79,4 +93,27 @@ export async function startHost(
     },
     dispose: () => miniflare.dispose(),
   }
+}
+
+/** The migrations in their order, unless they have been applied in an earlier run. */
+async function migrate(db: D1Database): Promise<void> {
+  const known = await db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'd1_migrations'").all()
+  if (known.results.length) return
+  await db.prepare('CREATE TABLE d1_migrations (name TEXT PRIMARY KEY)').run()
+  for (const file of readdirSync(MIGRATIONS).toSorted()) {
+    const statements = splitSql(readFileSync(join(MIGRATIONS, file), 'utf8'))
+    const applied = db.prepare('INSERT INTO d1_migrations VALUES (?1)').bind(file)
+    await db.batch([...statements.map((sql: string) => db.prepare(sql)), applied])
+  }
+}
+
+/** The child processes that are workerd. */
+function listChildren(): number[] {
+  const tasks = readdirSync('/proc/self/task')
+  const children = tasks.flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' ').map(Number),
+  )
+  return children.filter(
+    (pid) => pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'workerd',
+  )
 }
