@@ -30,6 +30,8 @@ export function buildWorker(): string {
 export type Host = {
   fetch(worker: string, path: string, init?: RequestInit): Promise<Response>
   db: D1Database
+  /** Where the first Worker is reached over HTTP. */
+  url: URL
   /** The process id of workerd. */
   pid: number
   dispose(): Promise<void>
@@ -85,6 +87,7 @@ export async function startHost(
   const pid = listChildren().find((child) => !before.includes(child)) ?? 0
   return {
     db,
+    url: await miniflare.ready,
     pid,
     fetch: (worker, path, init) => {
       const fetcher = fetchers.get(worker)
