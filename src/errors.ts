@@ -74,8 +74,18 @@ export const ANSWERS = {
     event: 'database.failed',
     retryAfter: 5,
   },
-  keys_invalid: { status: 503, error: 'Service unavailable', event: 'keys.invalid' },
-  settings_invalid: { status: 503, error: 'Service unavailable', event: 'settings.invalid' },
+  keys_invalid: {
+    status: 503,
+    error: 'Service unavailable',
+    event: 'keys.invalid',
+    retryAfter: 60,
+  },
+  settings_invalid: {
+    status: 503,
+    error: 'Service unavailable',
+    event: 'settings.invalid',
+    retryAfter: 60,
+  },
   not_ready: { status: 503, error: 'Not ready', event: 'not.ready', retryAfter: 5 },
   internal: { status: 500, error: 'Internal server error', event: 'error' },
 } as const satisfies Record<string, Answer>

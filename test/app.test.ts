@@ -115,7 +115,7 @@ describe('a Worker that is not set up answers 503 and logs which variable is wro
     ] as const) {
       const response = await app.request(path, init, broken)
       expect(response.status).toBe(503)
-      expect(response.headers.get('Retry-After')).toBe(null)
+      expect(response.headers.get('Retry-After')).toBe('60')
       expect(await response.text()).toBe('{"error":"Service unavailable"}')
       const line = JSON.parse(logged.at(-1) ?? '')
       expect(line).toMatchObject({

@@ -5,8 +5,8 @@ import { env } from 'cloudflare:workers'
 
 import { app } from '../src/app.ts'
 
-/** Fails the statement (or batch) of this number, before it reaches the database or after. */
-type Fault = { at: number; when: 'before' | 'after' }
+/** Fails the statement (or batch) of this number, before it reaches the database or after, or never answers it. */
+type Fault = { at: number; when: 'before' | 'after' | 'never' }
 
 /** An isolate of its own. `statements` counts what reached D1: a batch counts once, as a round trip. */
 export function createIsolate(bindings: object = {}) {
@@ -32,6 +32,7 @@ export function createIsolate(bindings: object = {}) {
     isolate.statements += 1
     await isolate.beforeStatement(isolate.statements)
     const fails = isolate.fault?.at === isolate.statements ? isolate.fault.when : undefined
+    if (fails === 'never') return new Promise(() => {})
     if (fails === 'before') throw new Error('D1_ERROR: Network connection lost.')
     const result = await work()
     if (fails === 'after') throw new Error('D1_ERROR: Network connection lost.')
