@@ -9,6 +9,7 @@ import type { AppEnv } from './factory.ts'
 import { allowOrigins } from './middleware/cors.ts'
 import { logEvent, readRequestId } from './middleware/event.ts'
 import { apiHeaders } from './middleware/headers.ts'
+import { httpsRequired } from './middleware/https.ts'
 import { health } from './routes/health.ts'
 import { jwks } from './routes/jwks.ts'
 import { login } from './routes/login.ts'
@@ -20,6 +21,7 @@ import { sessions } from './routes/sessions.ts'
 
 export const app = new Hono<AppEnv>()
   .use(apiHeaders)
+  .use(httpsRequired)
   .use(allowOrigins)
   .notFound((c) => answer(c, new AppError('not_found', 'no such route')))
   .onError(onError)

@@ -66,6 +66,7 @@ export const ANSWERS = {
   input_invalid: { status: 400, error: 'Invalid input' },
   body_too_large: { status: 413, error: 'Request body is too large' },
   body_not_json: { status: 415, error: 'Content-Type must be application/json' },
+  https_required: { status: 403, error: 'HTTPS required' },
   not_found: { status: 404, error: 'Not found' },
   method_not_allowed: { status: 405, error: 'Method not allowed' },
   database_failed: {
