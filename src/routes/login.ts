@@ -8,6 +8,7 @@ import { importRing } from '../auth/keys.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
 import { limitTries, readNetwork } from '../middleware/address.ts'
+import { answerTokens } from '../middleware/cookies.ts'
 import { logEvent } from '../middleware/event.ts'
 import { validateJson } from '../middleware/validate.ts'
 import { LoginBody } from '../schemas.ts'
@@ -25,8 +26,9 @@ export const login = new Hono<AppEnv>().post(
       userAgent: c.req.header('User-Agent') ?? '',
       country: String(c.req.raw.cf?.country ?? ''),
     }
-    const session = await logIn(config, c.req.valid('json'), origin, now)
+    const { cookie = false, ...credentials } = c.req.valid('json')
+    const session = await logIn(config, credentials, origin, now)
     await logEvent(c, 'info', 'login.succeeded', { username: session.username, sid: session.id })
-    return c.json(await issueTokens(session, ring, config, now))
+    return answerTokens(c, await issueTokens(session, ring, config, now), { cookie })
   },
 )
