@@ -4,7 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 
 import { importRing } from '../auth/keys.ts'
-import { isRevoked } from '../auth/sessions.ts'
+import { isRevoked, requireSession } from '../auth/sessions.ts'
 import { type AccessClaims, type Claims, type RefreshClaims, verifyToken } from '../auth/tokens.ts'
 import { readConfig } from '../config.ts'
 import { AppError } from '../errors.ts'
@@ -74,16 +74,21 @@ async function authenticate(c: Context<AppEnv>, options: GuardOptions): Promise<
   const token = readToken(c, options)
   if (token === undefined) throw new AppError('authorization_missing', 'no header')
   const user = await verifyToken(token, ring, config, now)
+  if (options.refresh) return user
   const inBackground = (work: Promise<void>) => c.executionCtx.waitUntil(work)
-  if (!options.refresh && (await isRevoked(config, user.sid, nowMs, inBackground)))
+  if (await isRevoked(config, user.sid, nowMs, inBackground))
     throw new AppError('token_revoked', 'the session has ended')
+  // An isolate forgets an ended session before its refresh tokens expire: so the database is asked.
+  if (user.type === 'refresh' && takesEither(options)) await requireSession(config, user, now)
   return user
 }
 
+const takesEither = ({ verifyType, cookies }: GuardOptions) => verifyType === false || cookies
+
 function checkOptions(user: Claims, options: GuardOptions): void {
-  const { refresh, verifyType, cookies, roles, fresh } = options
+  const { refresh, roles, fresh } = options
   if (refresh && user.type !== 'refresh') throw new AppError('token_not_refresh', 'an access token')
-  if (!refresh && verifyType !== false && !cookies && user.type !== 'access')
+  if (!refresh && !takesEither(options) && user.type !== 'access')
     throw new AppError('token_not_access', 'a refresh token')
   const held = user.type === 'access' ? user.roles : []
   if (roles && !roles.some((role) => held.includes(role)))

@@ -1,7 +1,7 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { Hono } from 'hono'
-import { beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
 
 import { onError } from '../../src/app.ts'
 import type { AccessClaims, Claims, RefreshClaims } from '../../src/auth/tokens.ts'
@@ -12,6 +12,7 @@ import {
   addUser,
   fetchApp,
   logged,
+  now,
   postJson,
   readSegment,
   startSession,
@@ -26,6 +27,7 @@ const SAME = { 'Sec-Fetch-Site': 'same-origin', Origin: OWN }
 const REFUSED = '{"msg":"Cookies are taken from pages of this origin only"}'
 
 beforeEach(() => addUser())
+afterEach(() => vi.useRealTimers())
 
 const logInWithCookie = () => postJson('/login', { ...COSMO, cookie: true })
 
@@ -374,6 +376,16 @@ describe('a route with { cookies: true }', () => {
     expect((await ask('POST', '/name', { 'Sec-Fetch-Site': 'cross-site' })).status).toBe(401)
     expect(await (await ask('GET', '/greeting', {})).json()).toBe('stranger')
     expect((await ask('GET', '/greeting', { Cookie: `${NAME}=x` })).status).toBe(401)
+  })
+
+  it('asks the database, so that an ended session is refused however long ago it ended', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const headers = { Cookie: await startBrowser() }
+    await env.DB.prepare('UPDATE sessions SET revoked_at = ?1').bind(now()).run()
+    vi.setSystemTime(Date.now() + 86_400_000)
+    const response = await ask('GET', '/name', headers)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('Set-Cookie')).toBe(CLEARED)
   })
 
   it('sees no roles in a cookie', async () => {
