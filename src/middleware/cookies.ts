@@ -14,10 +14,10 @@ const SAFE_METHODS = new Set(['GET', 'HEAD'])
 
 /** Answers with the tokens of a session; with `cookie`, the refresh token stands in no body. */
 export function answerTokens(c: Context, tokens: TokenAnswer, { cookie }: { cookie: boolean }) {
-  if (!cookie) return c.json(tokens)
   const { refresh_token: token, ...rest } = tokens
-  writeRefreshCookie(c, token, rest.refresh_expires_in)
-  return c.json(rest)
+  if (cookie) writeRefreshCookie(c, token, rest.refresh_expires_in)
+  const body: typeof rest & { refresh_token?: string } = cookie ? rest : tokens
+  return c.json(body)
 }
 
 export const clearRefreshCookie = (c: Context) => writeRefreshCookie(c, '', 0)
