@@ -4,6 +4,9 @@ import type { Context } from 'hono'
 import { setCookie } from 'hono/cookie'
 
 import type { TokenAnswer } from '../auth/issue.ts'
+import type { KeyRing } from '../auth/keys.ts'
+import { type Claims, verifyToken } from '../auth/tokens.ts'
+import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
 
 // The prefix makes browsers refuse the name to other hosts, subdomains and plain http (RFC 6265bis 4.1.3.2).
@@ -44,6 +47,22 @@ export function readRefreshCookie(c: Context): string | undefined {
   // No browser sends two, so one of them was slipped in.
   if (others.length > 0) throw new AppError('token_invalid', 'two cookies of one name')
   return pair.slice(NAME.length + 1)
+}
+
+/** The session whose cookie a login is about to overwrite (ASVS 7.2.4), if it is one of this origin's. */
+export async function readReplacedSession(
+  c: Context,
+  ring: KeyRing,
+  config: Config,
+  now: number,
+): Promise<Claims | undefined> {
+  try {
+    const token = readRefreshCookie(c)
+    return token ? await verifyToken(token, ring, config, now) : undefined
+  } catch (error) {
+    if (error instanceof AppError) return undefined // no good cookie: nothing to replace
+    throw error
+  }
 }
 
 /**

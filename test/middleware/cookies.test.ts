@@ -96,6 +96,40 @@ describe('a login with "cookie": true', () => {
   })
 })
 
+describe('a login in a browser that has a session', () => {
+  const again = (headers: Record<string, string>, more: object = {}) =>
+    postJson('/login', { ...COSMO, cookie: true, ...more }, headers)
+
+  it('ends that one, so that its refresh token is of no more use (ASVS 7.2.4)', async () => {
+    const other = await startBrowser()
+    const old = await startBrowser()
+    const response = await again({ ...SAME, Cookie: old })
+    expect(response.status).toBe(200)
+    expect(response.headers.getSetCookie()).toHaveLength(1)
+    expect((await post('/refresh', old)).status).toBe(401)
+    expect((await post('/refresh', cookieOf(response))).status).toBe(200)
+    expect((await post('/refresh', other)).status).toBe(200)
+  })
+
+  it.each([
+    ['another password', { password: 'wrong' }, SAME, 401],
+    ['no cookie wanted', { cookie: false }, SAME, 200],
+    ['a page of another origin', {}, { 'Sec-Fetch-Site': 'same-site' }, 200],
+    ['no page', {}, {}, 200],
+  ])('leaves it alone with %s', async (_, more, headers, status) => {
+    const old = await startBrowser()
+    const response = await again({ ...headers, Cookie: old }, more)
+    expect(response.status).toBe(status)
+    expect((await post('/refresh', old)).status).toBe(200)
+  })
+
+  it('takes no harm from a bad cookie', async () => {
+    for (const value of ['', 'x', 'x.y.z', 'e'.repeat(5000), `x; ${NAME}=y`])
+      expect((await again({ ...SAME, Cookie: `${NAME}=${value}` })).status).toBe(200)
+    expect(await countLive()).toBe(5)
+  })
+})
+
 it.each([[{}], [{ cookie: false }]])('a login with %j sets no cookie', async (more) => {
   const response = await postJson('/login', { ...COSMO, ...more })
   expect(response.headers.has('Set-Cookie')).toBe(false)
