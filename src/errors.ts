@@ -59,6 +59,11 @@ export const ANSWERS = {
     challenge: 'insufficient_scope',
     event: 'access.denied',
   },
+  origin_refused: {
+    status: 403,
+    msg: 'Cookies are taken from pages of this origin only',
+    event: 'origin.refused',
+  },
   bad_credentials: { status: 401, error: 'Bad username or password', event: 'login.failed' },
   password_wrong: { status: 400, error: 'Wrong password', event: 'login.failed' },
   too_many_tries: { status: 429, error: 'Too many tries', event: 'login.limited', retryAfter: 60 },
