@@ -12,25 +12,29 @@ import { VerifiedTokens } from './verified.ts'
 /** Seconds by which two clocks may differ. */
 const LEEWAY = 5
 
-const HeaderSchema = z.object({ kid: z.string() })
+const text = z.string()
+const filled = z.string().check(z.minLength(1))
+const time = z.int()
+
+const HeaderSchema = z.object({ kid: text })
 
 const common = {
-  iss: z.string(),
-  aud: z.string(),
-  sub: z.string().check(z.minLength(1)),
-  sid: z.string().check(z.minLength(1)),
-  auth_time: z.int(),
-  iat: z.int(),
-  nbf: z.optional(z.int()),
-  exp: z.int(),
+  iss: text,
+  aud: text,
+  sub: filled,
+  sid: filled,
+  auth_time: time,
+  iat: time,
+  nbf: z.optional(time),
+  exp: time,
 }
 // Read-only, and frozen: later requests with the same token are handed the same claims.
 const AccessClaims = z.readonly(
   z.object({
     ...common,
     type: z.literal('access'),
-    jti: z.string().check(z.minLength(1)),
-    roles: z.readonly(z.array(z.string())),
+    jti: filled,
+    roles: z.readonly(z.array(text)),
   }),
 )
 const RefreshClaims = z.readonly(
