@@ -63,9 +63,12 @@ export type NextRequest = (connection: number, body: string) => string
 /** Sends requests over connections that it keeps open between runs. */
 export class Client {
   readonly #connections: Connection[]
+  /** The newest answer on each. */
+  readonly #bodies: string[]
 
   constructor(url: URL, connections: number) {
     this.#connections = Array.from({ length: connections }, () => new Connection(url))
+    this.#bodies = this.#connections.map(() => '')
   }
 
   /** Sends so many requests; how long each took, in milliseconds, in order of their length. */
@@ -73,12 +76,11 @@ export class Client {
     const times: number[] = []
     let sent = 0
     const work = async (connection: Connection, number: number) => {
-      let body = ''
       while (sent < requests) {
         sent += 1
-        const request = next(number, body)
+        const request = next(number, this.#bodies[number] ?? '')
         const begun = performance.now()
-        body = await connection.send(request)
+        this.#bodies[number] = await connection.send(request)
         times.push(performance.now() - begun)
       }
     }

@@ -7,13 +7,20 @@ import { startHost } from '../load/host.ts'
 import type { Effort } from './bench.ts'
 import { Client, type NextRequest, toWire } from './load.ts'
 import { readCpuMicros } from './process.ts'
-import { type Builds, quantile, type Report, SECRET } from './setting.ts'
+import { type Builds, median, quantile, type Report, SECRET } from './setting.ts'
 
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }
 
 /** CPU in milliseconds of the runtime process, local D1 included; times in milliseconds. */
 export type Cost = { cpu: number; p50: number; p99: number }
-export type LoginResult = { login: Cost; hash: Cost; beyondHash: number; refresh: Cost }
+export type LoginResult = {
+  login: Cost
+  hash: Cost
+  statements: Cost
+  /** CPU of a log-in that is neither its hash nor, in a database elsewhere, its statements. */
+  beyond: number
+  refresh: Cost
+}
 
 /** The row of a user whose password costs what a new one does. */
 export const addCosmo = (db: D1Database) =>
@@ -27,26 +34,17 @@ export const addCosmo = (db: D1Database) =>
     1,
   )
 
+const ROUNDS = 10
+
 export async function measureLogin(
-  { latchkey, argon2, bare }: Builds,
+  { latchkey, argon2, bare, 'login-statements': statementsOnly }: Builds,
   { logins, refreshes }: Effort,
   report: Report,
 ): Promise<LoginResult> {
-  const workers = { latchkey: { JWT_SECRET: SECRET } }
-  const host = await startHost(latchkey, workers, { peers: { argon2, bare } })
+  const peers = { argon2, bare, statements: statementsOnly }
+  const host = await startHost(latchkey, { latchkey: { JWT_SECRET: SECRET } }, { peers })
   await addCosmo(host.db)
   const urlOf = (name: string) => host.urls[name] ?? host.url
-  // One at a time: a log-in occupies its isolate for the length of a hash.
-  const measure = async (worker: string, count: number, next: NextRequest): Promise<Cost> => {
-    report(`${count} requests to ${worker}`)
-    const client = new Client(urlOf(worker), 1)
-    await client.run(Math.ceil(count / 10), next)
-    const before = readCpuMicros(host.pid)
-    const times = await client.run(count, next)
-    const cpu = (readCpuMicros(host.pid) - before) / count / 1000
-    client.close()
-    return { cpu, p50: quantile(times, 0.5), p99: quantile(times, 0.99) }
-  }
   const url = urlOf('latchkey')
   const logIn = toWire(url, { method: 'POST', path: '/login', body: JSON.stringify(COSMO) })
   const toRefresh: NextRequest = (_, body) => {
@@ -54,10 +52,55 @@ export async function measureLogin(
     const { refresh_token: token } = JSON.parse(body) as { refresh_token: string }
     return toWire(url, { method: 'POST', path: '/refresh', token })
   }
-  const login = await measure('latchkey', logins, () => logIn)
-  const hash = await measure('argon2', logins, () => toWire(urlOf('argon2'), {}))
-  const nothing = await measure('bare', logins, () => toWire(urlOf('bare'), {}))
-  const refresh = await measure('latchkey', refreshes, toRefresh)
+  const get = (name: string) => new Subject(urlOf(name), host.pid, () => toWire(urlOf(name), {}))
+  const login = new Subject(url, host.pid, () => logIn)
+  const [hash, statements, nothing] = [get('argon2'), get('statements'), get('bare')]
+  const refresh = new Subject(url, host.pid, toRefresh)
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    report(`log-ins: ${round}/${ROUNDS}`)
+    for (const subject of [login, hash, statements, nothing])
+      await subject.run(logins / ROUNDS, round > 0)
+    await refresh.run(refreshes / ROUNDS, round > 0)
+  }
   await host.dispose()
-  return { login, hash, beyondHash: login.cpu - (hash.cpu - nothing.cpu), refresh }
+  const of = (subject: Subject) => subject.summarise()
+  // Each peer is a request as well, and of those a log-in is one.
+  const beyond = of(login).cpu - of(hash).cpu - of(statements).cpu + 2 * of(nothing).cpu
+  return {
+    login: of(login),
+    hash: of(hash),
+    statements: of(statements),
+    beyond,
+    refresh: of(refresh),
+  }
+}
+
+/** One kind of request, over one connection: a log-in occupies its isolate for the length of a hash. */
+class Subject {
+  readonly #client: Client
+  readonly #pid: number
+  readonly #next: NextRequest
+  readonly #cpus: number[] = []
+  readonly #times: number[] = []
+
+  constructor(url: URL, pid: number, next: NextRequest) {
+    this.#client = new Client(url, 1)
+    this.#pid = pid
+    this.#next = next
+  }
+
+  async run(count: number, counts: boolean): Promise<void> {
+    const before = readCpuMicros(this.#pid)
+    const times = await this.#client.run(count, this.#next)
+    if (!counts) return
+    this.#cpus.push((readCpuMicros(this.#pid) - before) / count / 1000)
+    this.#times.push(...times)
+  }
+
+  /** Closes the connection too. */
+  summarise(): Cost {
+    this.#client.close()
+    const [p50, p99] = [quantile(this.#times, 0.5), quantile(this.#times, 0.99)]
+    return { cpu: median(this.#cpus), p50, p99 }
+  }
 }

@@ -6,7 +6,15 @@ import { importKey } from '../../src/auth/keys.ts'
 import { generateSecret } from '../../src/cli/ring-file.ts'
 import { buildWorker } from '../load/host.ts'
 
-const PEERS = ['bare', 'hono', 'hono-headers', 'hono-jwt', 'argon2', 'counted'] as const
+const PEERS = [
+  'bare',
+  'hono',
+  'hono-headers',
+  'hono-jwt',
+  'argon2',
+  'login-statements',
+  'counted',
+] as const
 
 export type Builds = Record<'latchkey' | (typeof PEERS)[number], string>
 export type Report = (text: string) => void

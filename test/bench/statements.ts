@@ -1,17 +1,25 @@
-// How many statements and round trips to D1 an operation takes.
+// What an operation asks of D1, and what a session takes there.
 
 import { startHost } from '../load/host.ts'
 import { addCosmo, COSMO } from './login.ts'
 import { type Builds, type Report, SECRET } from './setting.ts'
 
-export type StatementRow = { name: string; statements: number; trips: number }
+/** Of one operation: statements, round trips, rows read and rows written, indexes included. */
+export type StatementRow = {
+  name: string
+  statements: number
+  trips: number
+  read: number
+  written: number
+}
+export type StatementResult = { rows: StatementRow[]; bytesPerSession: number }
 
 const GUARDED = 1000
 
 export async function measureStatements(
   { counted }: Builds,
   report: Report,
-): Promise<StatementRow[]> {
+): Promise<StatementResult> {
   report('statements of each operation')
   const host = await startHost(counted, { latchkey: { JWT_SECRET: SECRET } })
   await addCosmo(host.db)
@@ -29,7 +37,13 @@ export async function measureStatements(
     await work()
     const after = await send('/__counts')
     const difference = (key: string) => Number(after[key]) - Number(before[key])
-    return { name, statements: difference('statements'), trips: difference('trips') }
+    return {
+      name,
+      statements: difference('statements'),
+      trips: difference('trips'),
+      read: difference('read'),
+      written: difference('written'),
+    }
   }
   let tokens = await send('/login', '', JSON.stringify(COSMO))
   await send('/protected', tokens.access_token)
@@ -44,6 +58,25 @@ export async function measureStatements(
       tokens = await send('/refresh', tokens.refresh_token)
     }),
   ]
+  const bytesPerSession = await weighSession(host.db)
   await host.dispose()
-  return rows
+  return { rows, bytesPerSession }
+}
+
+const SESSIONS = 50_000
+
+/** How much the database grows by a session, its part in the indexes included. */
+async function weighSession(db: D1Database): Promise<number> {
+  const size = async () => (await db.prepare('SELECT 1').run()).meta.size_after
+  const before = await size()
+  await db
+    .prepare(
+      `WITH RECURSIVE numbers (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
+       INSERT INTO sessions (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
+       SELECT substr(hex(randomblob(11)), 1, 22), n, 1800000000 + n, 1800000000 + n, 1800604800 + n,
+         substr(hex(randomblob(60)), 1, 120), 'NL' FROM numbers`,
+    )
+    .bind(SESSIONS)
+    .run()
+  return ((await size()) - before) / SESSIONS
 }

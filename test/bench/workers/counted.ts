@@ -1,13 +1,17 @@
-// Latchkey with its D1 watched: GET /__counts tells how many statements and round trips there were so far.
+// Latchkey with its D1 watched: GET /__counts tells what it has done so far.
 
 import worker from '../../../src/index.ts'
 
-const counts = { statements: 0, trips: 0 }
+const counts = { statements: 0, trips: 0, read: 0, written: 0 }
 
-function count<Result>(statements: number, result: Result): Result {
-  counts.statements += statements
+/** Adds what one round trip has done. */
+function count(results: D1Result[]): void {
   counts.trips += 1
-  return result
+  counts.statements += results.length
+  for (const { meta } of results) {
+    counts.read += meta.rows_read
+    counts.written += meta.rows_written
+  }
 }
 
 /** The two calls of src/db/run.ts, counted. */
@@ -17,13 +21,22 @@ function watch(db: D1Database) {
     prepare: (sql: string) => ({
       bind(...values: unknown[]) {
         const statement = db.prepare(sql).bind(...values)
-        const watched = { all: () => count(1, statement.all()) }
+        const watched = {
+          async all() {
+            const result = await statement.all()
+            count([result])
+            return result
+          },
+        }
         inner.set(watched, statement)
         return watched
       },
     }),
-    batch: (list: object[]) =>
-      count(list.length, db.batch(list.flatMap((one) => inner.get(one) ?? []))),
+    async batch(list: object[]) {
+      const results = await db.batch(list.flatMap((one) => inner.get(one) ?? []))
+      count(results)
+      return results
+    },
   }
 }
 
