@@ -24,16 +24,21 @@ export const app = new Hono<AppEnv>()
   .use(apiHeaders)
   .use(httpsRequired)
   .use(allowOrigins)
-  .notFound((c) => answer(c, new AppError('not_found', 'no such route')))
   .onError(onError)
 
-app.use(
-  methodNotAllowed({
-    app,
-    onMethodNotAllowed: (c, allow) =>
-      answer(c, new AppError('method_not_allowed', 'another method', { allow })),
-  }),
-)
+const offerMethods = methodNotAllowed({
+  app,
+  onMethodNotAllowed: (c, allow) =>
+    answer(c, new AppError('method_not_allowed', 'another method', { allow })),
+})
+
+// Here and not among the middleware: what is found costs nothing.
+app.notFound(async (c) => {
+  await offerMethods(c, async () => {
+    c.res = await answer(c, new AppError('not_found', 'no such route'))
+  })
+  return c.res
+})
 
 // The protected router comes last: it guards every path that reaches it.
 const routes = app

@@ -121,7 +121,9 @@ const feeds = new WeakMap<Config, RevocationFeed>()
 
 /** This isolate's knowledge of ended sessions. */
 export function feedOf(config: Config): RevocationFeed {
-  const feed = feeds.get(config) ?? new RevocationFeed()
+  const known = feeds.get(config)
+  if (known) return known
+  const feed = new RevocationFeed()
   feeds.set(config, feed)
   return feed
 }

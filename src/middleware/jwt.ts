@@ -55,16 +55,16 @@ export function jwtRequired(options: GuardOptions = {}): MiddlewareHandler {
     // Nothing is registered behind the guard for this request: 404 or 405, with or without a token.
     if (c.req.routeIndex === matchedRoutes(c).length - 1) return next()
     if (options.optional && readToken(c, options) === undefined) return next()
-    const user = verified.get(c) ?? (await authenticate(c, options))
+    const user: Claims = c.get(VERIFIED) ?? (await authenticate(c, options))
     checkOptions(user, options)
-    verified.set(c, user)
+    c.set(VERIFIED, user)
     c.set('user', user)
     await next()
   }
 }
 
-/** What a guard has verified in this request; `c.var.user` could be anyone's. */
-const verified = new WeakMap<Context, Claims>()
+/** Where a guard keeps what it has verified in this request: `c.var.user` could be anyone's. */
+const VERIFIED = Symbol('verified')
 
 async function authenticate(c: Context<AppEnv>, options: GuardOptions): Promise<Claims> {
   const config = readConfig(c.env)
@@ -107,11 +107,12 @@ function readToken(c: Context, { cookies }: GuardOptions): string | undefined {
   return cookies && readRefreshCookie(c)
 }
 
+const BEARER = /^bearer +([^ ]+)$/i
+
 /** The token of an Authorization header. The scheme is compared without case (RFC 9110 11.1). */
 function readBearer(header: string): string {
-  const [scheme = '', ...parts] = header.split(/ +/)
-  if (scheme.toLowerCase() !== 'bearer') throw new AppError('authorization_scheme', 'no Bearer')
-  const [token] = parts
-  if (!token || parts.length > 1) throw new AppError('authorization_malformed', 'not one token')
-  return token
+  const token = BEARER.exec(header)?.[1]
+  if (token) return token
+  if (!/^bearer( |$)/i.test(header)) throw new AppError('authorization_scheme', 'no Bearer')
+  throw new AppError('authorization_malformed', 'not one token')
 }
