@@ -9,6 +9,8 @@ import { Session } from './session.js'
 import { forgetToken, readClaims, showToken } from './token.js'
 import { recordingFetch } from './wire.js'
 
+/** How long the page waits for what it asks at its start. */
+const START_MS = 2000
 /** The first exchanges are shown together: one pushing the other down would make the page jump. */
 const { promise: started, resolve: start } = Promise.withResolvers()
 const send = recordingFetch((exchange) => void started.then(() => showExchange(exchange)))
@@ -122,12 +124,17 @@ onSubmit(
   () => void list.read(),
 )
 
-// A login of before a reload, or of another tab, goes on.
-await session.refresh().catch(async (error) => {
-  notice.textContent = inWords(await settle(Promise.reject(error)))
-  notice.hidden = false
-})
-await listed
+/** A login of before a reload, or of another tab, goes on. */
+async function resume() {
+  await session.refresh().catch(async (error) => {
+    notice.textContent = inWords(await settle(Promise.reject(error)))
+    notice.hidden = false
+  })
+  await listed
+}
+
+// An API that hangs must not keep the page shut.
+await Promise.race([resume(), new Promise((resolve) => setTimeout(resolve, START_MS))])
 start(undefined)
 for (const control of document.querySelectorAll('#knock, #enter, fieldset'))
   control.removeAttribute('disabled')
