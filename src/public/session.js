@@ -34,7 +34,7 @@ export class Session {
 
   /** @param {string} baseUrl @param {SessionOptions} [options] */
   constructor(baseUrl, options = {}) {
-    const { location } = /** @type {{ location?: URL }} */ (globalThis)
+    const { location } = /** @type {{ location?: { href: string, origin: string } }} */ (globalThis)
     this.#base = new URL(baseUrl, location?.href)
     this.#send = options.fetch ?? ((...args) => fetch(...args))
     const cookie = options.cookie ?? this.#base.origin === location?.origin
