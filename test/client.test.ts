@@ -63,7 +63,11 @@ describe('the types of a client are those of the routes', () => {
     expectTypeOf(answer).toEqualTypeOf<{ message: string }>()
     expect(answer.message).toBe('This is a protected route, and you are authenticated!')
     const me = await (await api.me.$get()).json()
-    expectTypeOf(me).toEqualTypeOf<{ username: string; roles: readonly string[]; auth_time: number }>()
+    expectTypeOf(me).toEqualTypeOf<{
+      username: string
+      roles: readonly string[]
+      auth_time: number
+    }>()
     expect(me.username).toBe('cosmo')
     const page = await (await api.sessions.$get({ query: { limit: '5' } })).json()
     expectTypeOf(page.next).toEqualTypeOf<string | null>()
