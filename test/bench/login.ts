@@ -94,9 +94,7 @@ class Subject {
     this.#times.push(...times)
   }
 
-  /** Closes the connection too. */
   summarise(): Cost {
-    this.#client.close()
     const [p50, p99] = [quantile(this.#times, 0.5), quantile(this.#times, 0.99)]
     return { cpu: median(this.#cpus), p50, p99 }
   }
