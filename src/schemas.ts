@@ -2,21 +2,29 @@
 
 import * as z from 'zod/mini'
 
+/** The text for a value that is missing, null or of another type. */
+const otherThan =
+  (type: string) =>
+  ({ input }: { input?: unknown }) => {
+    if (input === undefined) return 'Missing data for required field.'
+    return input === null ? 'Field may not be null.' : `Not a valid ${type}.`
+  }
+
 /** A required, non-empty string. */
 const requiredString = z
-  .string({
-    error: ({ input }) => {
-      if (input === undefined) return 'Missing data for required field.'
-      return input === null ? 'Field may not be null.' : 'Not a valid string.'
-    },
-  })
+  .string({ error: otherThan('string') })
   .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
 
 /** An object of exactly these fields. */
 const exactly = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z.strictObject(shape, { error: 'Invalid input type.' })
 
-export const LoginBody = exactly({ username: requiredString, password: requiredString })
+/** `cookie` is for browsers: the refresh token in a cookie, and not in the answer. */
+export const LoginBody = exactly({
+  username: requiredString,
+  password: requiredString,
+  cookie: z.optional(z.boolean({ error: otherThan('boolean') })),
+})
 
 export const PasswordBody = exactly({
   current_password: requiredString,

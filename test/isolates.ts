@@ -9,7 +9,7 @@ import { app } from '../src/app.ts'
 type Fault = { at: number; when: 'before' | 'after' | 'never' }
 
 /** An isolate of its own. `statements` counts what reached D1: a batch counts once, as a round trip. */
-export function createIsolate(bindings: object = {}) {
+export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'fetch'> = app) {
   const isolate = {
     statements: 0,
     fault: undefined as Fault | undefined,
@@ -18,7 +18,7 @@ export function createIsolate(bindings: object = {}) {
     async fetch(path: string, init?: RequestInit): Promise<Response> {
       const context = createExecutionContext()
       const request = new Request(`https://latchkey.test${path}`, init)
-      const response = await app.fetch(request, isolate.env, context)
+      const response = await worker.fetch(request, isolate.env, context)
       await waitOnExecutionContext(context)
       return response
     },

@@ -81,7 +81,7 @@ const readJti = (token: string) => {
   return (JSON.parse(claims) as { jti: string }).jti
 }
 
-it('kill -9 in the midst of 500 refreshes and log-ins loses and doubles no session, and every client goes on', async () => {
+it('kill -9 in the midst of 500 refreshes and log-ins loses and doubles no session, and every client goes on (ASVS 2.3.3)', async () => {
   const clients = Array.from({ length: FIRST }, () => new Client())
   for (let kill = 0; kill < KILLS; kill += 1) {
     clients.push(...Array.from({ length: MORE }, () => new Client()))

@@ -30,7 +30,7 @@ const headersOf = async (path: string) => {
 }
 
 it.each(['/json', '/raw', '/empty', '/nope', '/fetched', '/redirect'])(
-  'an answer carries all of them, however it was made: %s (ASVS 3.4)',
+  'an answer carries all of them, however it was made: %s (ASVS 3.4.1)',
   async (path) => expect(await headersOf(path)).toEqual(STRICT),
 )
 

@@ -162,7 +162,7 @@ describe('a body that is no JSON', () => {
 describe('a body over 8 KiB', () => {
   const body = JSON.stringify({ username: 'cosmo', password: 'x'.repeat(8192) })
 
-  it('is 413 before it is parsed', async () => {
+  it('is 413 before it is parsed (ASVS 15.1.3)', async () => {
     const response = await post(body)
     expect(response.status).toBe(413)
     expect(await response.text()).toBe('{"error":"Request body is too large"}')
