@@ -7,8 +7,8 @@ import { AppError } from '../errors.ts'
 const LOCAL = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\//
 
 /** Throws `https_required`, but for `npm run dev` on this machine. */
-export const httpsRequired = createMiddleware(async (c, next) => {
+export const httpsRequired = createMiddleware((c, next) => {
   if (c.req.url.startsWith('http:') && !LOCAL.test(c.req.url))
     throw new AppError('https_required', 'plain HTTP')
-  await next()
+  return next()
 })

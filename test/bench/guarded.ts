@@ -59,7 +59,6 @@ export async function measureGuarded(
       if (round > 0) samples.get(subject)?.push(sample)
     }
   }
-  for (const client of clients.values()) client.close()
   await host.dispose()
   return summarise(samples)
 }

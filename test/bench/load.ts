@@ -30,11 +30,12 @@ class Connection {
     this.#socket.on('close', () => this.#reject(new Error('the connection was closed')))
   }
 
-  /** The body of the answer; fails on every status but 200. */
+  /** The body of the answer; fails on every status but 200, and when the connection is closed. */
   send(request: string): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
+      if (this.#socket.closed) reject(new Error('the connection is closed'))
       this.#socket.write(request)
     })
   }
@@ -60,22 +61,26 @@ class Connection {
 /** The next request of a connection, which has just been answered with `body`. */
 export type NextRequest = (connection: number, body: string) => string
 
-/** Sends requests over connections that it keeps open between runs. */
+/** Sends requests over so many connections. */
 export class Client {
-  readonly #connections: Connection[]
-  /** The newest answer on each. */
+  readonly #url: URL
+  /** The newest answer on each connection, from one run to the next. */
   readonly #bodies: string[]
 
   constructor(url: URL, connections: number) {
-    this.#connections = Array.from({ length: connections }, () => new Connection(url))
-    this.#bodies = this.#connections.map(() => '')
+    this.#url = url
+    this.#bodies = Array.from({ length: connections }, () => '')
   }
 
-  /** Sends so many requests; how long each took, in milliseconds, in order of their length. */
+  /**
+   * Sends so many requests; how long each took, in milliseconds, in order of their length. Connections
+   * are opened for each run: workerd closes those that are idle for five seconds.
+   */
   async run(requests: number, next: NextRequest): Promise<number[]> {
     const times: number[] = []
     let sent = 0
-    const work = async (connection: Connection, number: number) => {
+    const work = async (_: string, number: number) => {
+      const connection = new Connection(this.#url)
       while (sent < requests) {
         sent += 1
         const request = next(number, this.#bodies[number] ?? '')
@@ -83,12 +88,9 @@ export class Client {
         this.#bodies[number] = await connection.send(request)
         times.push(performance.now() - begun)
       }
+      connection.close()
     }
-    await Promise.all(this.#connections.map(work))
+    await Promise.all(this.#bodies.map(work))
     return times.toSorted((a, b) => a - b)
-  }
-
-  close(): void {
-    for (const connection of this.#connections) connection.close()
   }
 }

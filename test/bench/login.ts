@@ -22,17 +22,12 @@ export type LoginResult = {
   refresh: Cost
 }
 
-/** The row of a user whose password costs what a new one does. */
-export const addCosmo = (db: D1Database) =>
-  insertUser(
-    db,
-    {
-      username: COSMO.username,
-      passwordHash: hashPassword(COSMO.password, argon2id),
-      roles: [],
-    },
-    1,
-  )
+/** Adds a user whose password costs what a new one does. */
+export const addUser = (db: D1Database, { username, password } = COSMO) =>
+  insertUser(db, { username, passwordHash: hashPassword(password, argon2id), roles: [] }, 1)
+
+// Whom the log-ins of the other do not log out.
+const ADA = { username: 'ada', password: 'space-corgi' }
 
 const ROUNDS = 10
 
@@ -43,17 +38,19 @@ export async function measureLogin(
 ): Promise<LoginResult> {
   const peers = { argon2, bare, statements: statementsOnly }
   const host = await startHost(latchkey, { latchkey: { JWT_SECRET: SECRET } }, { peers })
-  await addCosmo(host.db)
+  await addUser(host.db)
+  await addUser(host.db, ADA)
   const urlOf = (name: string) => host.urls[name] ?? host.url
   const url = urlOf('latchkey')
-  const logIn = toWire(url, { method: 'POST', path: '/login', body: JSON.stringify(COSMO) })
+  const logIn = (user: object) =>
+    toWire(url, { method: 'POST', path: '/login', body: JSON.stringify(user) })
   const toRefresh: NextRequest = (_, body) => {
-    if (!body) return logIn
+    if (!body) return logIn(ADA)
     const { refresh_token: token } = JSON.parse(body) as { refresh_token: string }
     return toWire(url, { method: 'POST', path: '/refresh', token })
   }
   const get = (name: string) => new Subject(urlOf(name), host.pid, () => toWire(urlOf(name), {}))
-  const login = new Subject(url, host.pid, () => logIn)
+  const login = new Subject(url, host.pid, () => logIn(COSMO))
   const [hash, statements, nothing] = [get('argon2'), get('statements'), get('bare')]
   const refresh = new Subject(url, host.pid, toRefresh)
   for (let round = 0; round <= ROUNDS; round += 1) {
@@ -97,9 +94,7 @@ class Subject {
     this.#times.push(...times)
   }
 
-  /** Closes the connection too. */
   summarise(): Cost {
-    this.#client.close()
     const [p50, p99] = [quantile(this.#times, 0.5), quantile(this.#times, 0.99)]
     return { cpu: median(this.#cpus), p50, p99 }
   }

@@ -44,7 +44,6 @@ export async function measureMemory(
     })
   }
   inspector.close()
-  client.close()
   await host.dispose()
   return rows
 }

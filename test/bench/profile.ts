@@ -35,7 +35,6 @@ export async function profile(file: string, report: Report): Promise<string> {
   const { profile: taken } = await inspector.send('Profiler.stop')
   writeFileSync(file, JSON.stringify(taken))
   inspector.close()
-  client.close()
   await host.dispose()
   return `${list(taken as Profile)}\nwritten: ${file}, for the performance panel of Chrome's developer tools\n`
 }

@@ -1,7 +1,7 @@
 // What an operation asks of D1, and what a session takes there.
 
 import { startHost } from '../load/host.ts'
-import { addCosmo, COSMO } from './login.ts'
+import { addUser, COSMO } from './login.ts'
 import { type Builds, type Report, SECRET } from './setting.ts'
 
 /** Of one operation: statements, round trips, rows read and rows written, indexes included. */
@@ -22,7 +22,7 @@ export async function measureStatements(
 ): Promise<StatementResult> {
   report('statements of each operation')
   const host = await startHost(counted, { latchkey: { JWT_SECRET: SECRET } })
-  await addCosmo(host.db)
+  await addUser(host.db)
   const send = async (path: string, token = '', body = '') => {
     const response = await fetch(new URL(path, host.urls.latchkey), {
       method: path === '/protected' || path === '/__counts' ? 'GET' : 'POST',
