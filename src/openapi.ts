@@ -2,90 +2,8 @@
 
 import * as z from 'zod/mini'
 
-import * as answers from './answers.ts'
-import { LoginBody, LogoutQuery, PageQuery, PasswordBody } from './schemas.ts'
-
-type Schema = z.ZodMiniType
-type Operation = {
-  summary: string
-  /** By what a token may be shown; none for a public route. */
-  by?: ('bearer' | 'cookie')[]
-  body?: Schema
-  query?: z.ZodMiniObject
-  answers: Record<number, Schema>
-}
-
-const { Failure, Refusal } = answers
-/** A Worker on plain HTTP, with a bug, or without its database. */
-const ANY = { 403: Failure, 500: Failure, 503: Failure }
-const GUARDED = { ...ANY, 401: Refusal }
-const BODY = { 400: Failure, 413: Failure, 415: Failure, 429: Failure }
-
-/** Every route: a new one is described here. */
-export const OPERATIONS: Record<string, Operation> = {
-  'POST /login': {
-    summary: 'A username and a password for tokens',
-    body: LoginBody,
-    answers: { ...ANY, ...BODY, 200: answers.Tokens, 401: Failure },
-  },
-  'POST /refresh': {
-    summary: 'A refresh token for new tokens',
-    by: ['bearer', 'cookie'],
-    answers: { ...GUARDED, 200: answers.Tokens, 403: z.union([Failure, Refusal]) },
-  },
-  'POST /logout': {
-    summary: "Ends this session, the user's others, or all",
-    by: ['bearer', 'cookie'],
-    query: LogoutQuery,
-    answers: {
-      ...GUARDED,
-      200: answers.Message,
-      400: Failure,
-      403: z.union([Failure, Refusal]),
-    },
-  },
-  'GET /sessions': {
-    summary: "The user's live sessions, newest first",
-    by: ['bearer'],
-    query: PageQuery,
-    answers: { ...GUARDED, 200: answers.SessionList, 400: Failure },
-  },
-  'DELETE /sessions/{id}': {
-    summary: "Ends one of the user's sessions",
-    by: ['bearer'],
-    answers: { ...GUARDED, 200: answers.Message, 404: Failure },
-  },
-  'GET /me': {
-    summary: 'Whom the token is for',
-    by: ['bearer'],
-    answers: { ...GUARDED, 200: answers.Me },
-  },
-  'PUT /me/password': {
-    summary: 'Changes the password, and ends the other sessions',
-    by: ['bearer'],
-    body: PasswordBody,
-    answers: { ...GUARDED, ...BODY, 200: answers.Message },
-  },
-  'GET /protected': {
-    summary: "The lesson's guarded endpoint",
-    by: ['bearer'],
-    answers: { ...GUARDED, 200: answers.Message },
-  },
-  'GET /secure-data': {
-    summary: "The lesson's other guarded endpoint",
-    by: ['bearer'],
-    answers: { ...GUARDED, 200: answers.Message },
-  },
-  'GET /.well-known/jwks.json': {
-    summary: 'The public keys, for services that verify tokens themselves',
-    answers: { ...ANY, 200: answers.KeySet },
-  },
-  'GET /health': { summary: 'Alive', answers: { ...ANY, 200: answers.Status } },
-  'GET /ready': {
-    summary: 'Settings, keys and database are right',
-    answers: { ...ANY, 200: answers.Status },
-  },
-}
+import { ANSWERS } from './errors.ts'
+import { type Operation, OPERATIONS, type Schema } from './operations.ts'
 
 const SECURITY = {
   bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
@@ -105,6 +23,19 @@ const TITLES: Record<number, string> = {
   503: 'Not now: see Retry-After',
 }
 
+/** Refusals as the Worker words them; the first that fits a route's schema is its example. */
+const REFUSALS: Record<number, object[]> = {
+  400: [{ error: { password: ['Missing data for required field.'] } }],
+  401: [{ msg: ANSWERS.authorization_missing.msg }, { error: ANSWERS.bad_credentials.error }],
+  403: [{ error: ANSWERS.https_required.error }],
+  404: [{ error: ANSWERS.not_found.error }],
+  413: [{ error: ANSWERS.body_too_large.error }],
+  415: [{ error: ANSWERS.body_not_json.error }],
+  429: [{ error: ANSWERS.too_many_tries.error }],
+  500: [{ error: ANSWERS.internal.error }],
+  503: [{ error: ANSWERS.database_failed.error }],
+}
+
 /** The document. */
 export function describeApi() {
   const paths: Record<string, Record<string, object>> = {}
@@ -121,7 +52,8 @@ export function describeApi() {
   }
 }
 
-function describe(path: string, { summary, by = [], body, query, answers: all }: Operation) {
+function describe(path: string, operation: Operation) {
+  const { summary, by = [], body, query, answers: all, example } = operation
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -138,17 +70,25 @@ function describe(path: string, { summary, by = [], body, query, answers: all }:
     summary,
     security: by.map((scheme) => ({ [scheme]: [] })),
     parameters: [...inPath, ...inQuery],
-    ...(body && { requestBody: { required: true, content: toContent(body) } }),
+    ...(body && { requestBody: { required: true, content: toContent(body, [example.body]) } }),
     responses: Object.fromEntries(
       Object.entries(all).map(([status, schema]) => [
         status,
-        { description: TITLES[Number(status)], content: toContent(schema) },
+        {
+          description: TITLES[Number(status)],
+          content: toContent(schema, REFUSALS[Number(status)] ?? [example.answer]),
+        },
       ]),
     ),
   }
 }
 
-const toContent = (schema: Schema) => ({ 'application/json': { schema: toJsonSchema(schema) } })
+/** Throws when no example is one of its schema. */
+function toContent(schema: Schema, examples: unknown[]) {
+  const example = examples.find((one) => schema.safeParse(one).success)
+  if (!example) throw new Error(`no example of ${JSON.stringify(toJsonSchema(schema))}`)
+  return { 'application/json': { schema: toJsonSchema(schema), example } }
+}
 
 function toJsonSchema(schema: Schema): object {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' })

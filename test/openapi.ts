@@ -1,6 +1,6 @@
 // Holds what the API answers in the tests against its description.
 
-import { OPERATIONS } from '../src/openapi.ts'
+import { OPERATIONS } from '../src/operations.ts'
 
 const routes = Object.entries(OPERATIONS).map(([route, operation]) => {
   const [method, path = ''] = route.split(' ')
@@ -19,8 +19,10 @@ export async function requireDescribed(
   if (!found) return
   const { route, operation } = found
   const schema = operation.answers[response.status]
-  if (!schema) throw new Error(`${route} answers ${response.status}: add it in src/openapi.ts`)
+  if (!schema) throw new Error(`${route} answers ${response.status}: add it in src/operations.ts`)
   const result = schema.safeParse(await response.clone().json())
   if (!result.success)
-    throw new Error(`${route} ${response.status} is not as src/openapi.ts has it: ${result.error}`)
+    throw new Error(
+      `${route} ${response.status} is not as src/operations.ts has it: ${result.error}`,
+    )
 }
