@@ -4,6 +4,7 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 
 import { app } from '../src/app.ts'
+import { requireDescribed } from './openapi.ts'
 
 /** Fails the statement (or batch) of this number, before it reaches the database or after, or never answers it. */
 type Fault = { at: number; when: 'before' | 'after' | 'never' }
@@ -20,6 +21,7 @@ export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'f
       const request = new Request(`https://latchkey.test${path}`, init)
       const response = await worker.fetch(request, isolate.env, context)
       await waitOnExecutionContext(context)
+      await requireDescribed(request.method, path, response)
       return response
     },
     post: (path: string, token: string) =>

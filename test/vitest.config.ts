@@ -29,6 +29,7 @@ export default defineConfig({
         plugins: [workers],
         test: {
           name: 'worker',
+          testTimeout: 60_000, // for a busy machine
           include: ['test/**/*.test.ts'],
           exclude: ['test/{browser,cli,load}/**'],
           setupFiles: ['test/setup.ts'],

@@ -57,6 +57,18 @@ export function inWords({ status, body, requestId }) {
   return /[.!?]$/.test(said) ? said : `${said}.`
 }
 
+/** Why a login is over. @param {string} reason of the session: `logout`, or what the API has said */
+export function whySignedOut(reason) {
+  if (reason === 'logout') return 'You are logged out.'
+  if (reason === 'Token has expired') return 'Your login has run out. Log in again.'
+  if (reason === 'Missing Authorization Header')
+    return 'The browser no longer has the cookie of this login. Log in again.'
+  return (
+    'This session has ended. It was ended from elsewhere, the password was changed, or an old copy of its ' +
+    'refresh token was used, which is how a theft shows. Log in again; if none of that was you, change your password.'
+  )
+}
+
 /** `401 Unauthorized`, coloured. @param {number} status */
 export function statusBadge(status) {
   const tone = status >= 500 || status === 0 ? 'bad' : status >= 400 ? 'warn' : 'good'

@@ -1,6 +1,6 @@
 // The page: the lesson's three steps to click, and what a login can do.
 
-import { inWords, report, settle } from './answers.js'
+import { inWords, report, settle, whySignedOut } from './answers.js'
 import { find, onClick } from './dom.js'
 import { showExchange } from './exchanges.js'
 import { onSubmit } from './forms.js'
@@ -67,16 +67,6 @@ function showAs(loggedIn) {
 /** @param {string} id @param {boolean} done of the step in which this element stands */
 const markDone = (id, done) =>
   document.getElementById(id)?.closest('li')?.classList.toggle('done', done)
-
-/** @param {string} reason */
-function whySignedOut(reason) {
-  if (reason === 'logout') return 'You are logged out.'
-  if (reason === 'Token has expired') return 'Your login has run out. Log in again.'
-  return (
-    'This session has ended. It was ended from elsewhere, the password was changed, or an old copy of its ' +
-    'refresh token was used, which is how a theft shows. Log in again; if none of that was you, change your password.'
-  )
-}
 
 /** @param {'session' | 'others' | 'all'} scope */
 async function logOut(scope) {

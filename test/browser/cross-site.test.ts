@@ -46,8 +46,10 @@ async function openKittens(context: BrowserContext, host: string) {
   return { page, drawn: () => [...drawn.values()].filter(({ path }) => path) }
 }
 
+type Init = { method?: string; mode?: RequestMode }
+
 /** Sends a request with whatever cookies the browser adds; what the page can read of the answer. */
-const reach = (page: Page, path: string, init: RequestInit) =>
+const reach = (page: Page, path: string, init: Init) =>
   page.evaluate(
     async ([url, options]) => {
       const answer = await fetch(url, { credentials: 'include', ...options }).catch(String)

@@ -21,11 +21,6 @@ describe('the page', () => {
       'GET /protected 401 Unauthorized',
       'POST /refresh 401 Unauthorized',
     ])
-  })
-
-  it('sends no token in its first step, also while logged in', async ({ open }) => {
-    const { page } = await open()
-    await logIn(page)
     expect(await send(page, 'without a token')).toContain('Missing Authorization Header')
   })
 
@@ -197,6 +192,15 @@ describe('a login', () => {
     await page.bringToFront()
     await page.getByRole('alert').getByText('You are logged out.').waitFor()
     expect(await send(page, 'with the token')).toContain('401 Unauthorized')
+  })
+
+  it('whose cookie has been deleted ends with the next refresh, and says why', async ({ open }) => {
+    const { page, context } = await open()
+    await logIn(page)
+    await context.clearCookies()
+    await page.getByRole('button', { name: 'Refresh now' }).click()
+    await page.getByRole('alert').getByText('no longer has the cookie').waitFor()
+    expect(await page.getByRole('button', { name: 'Log in' }).isVisible()).toBe(true)
   })
 
   it('ends with a clear message when a stolen old refresh token is used', async ({ open }) => {
