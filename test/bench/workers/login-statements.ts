@@ -18,7 +18,7 @@ export default {
       createdAt: now,
       expiresAt: now + 900,
     }
-    const takeBack = takeBackTry(DB, counters, limits.nameMax)
+    const takeBack = takeBackTry(DB, counters)
     return Response.json(await insertSession(DB, counted.user, session, 20, takeBack))
   },
 } satisfies ExportedHandler<Env>
