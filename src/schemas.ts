@@ -10,10 +10,14 @@ const otherThan =
     return input === null ? 'Field may not be null.' : `Not a valid ${type}.`
   }
 
-/** A required, non-empty string. */
+/**
+ * A required, non-empty string of whole characters: JSON can spell half a surrogate pair (RFC 8259 8.2),
+ * all of which are the same in UTF-8, so that another password would be taken for the right one.
+ */
 const requiredString = z
   .string({ error: otherThan('string') })
   .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
+  .check(z.refine((text) => text.isWellFormed(), 'Not a valid string.'))
 
 /** An object of exactly these fields. */
 const exactly = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>

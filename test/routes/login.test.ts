@@ -105,6 +105,11 @@ describe('a body that is refused by the schema is 400 with', () => {
     ['a list and an object', '{"username":[],"password":{}}', { username: TYPE, password: TYPE }],
     ['an unknown field', '{"username":"x","password":"y","extra":1}', { extra: UNKNOWN }],
     [
+      'half a surrogate pair: any other would be taken for the same (ASVS 6.2.8)',
+      String.raw`{"username":"x","password":"\ud83d"}`,
+      { password: TYPE },
+    ],
+    [
       "every field's errors at once",
       '{"username":"","extra":1}',
       { username: EMPTY, password: MISSING, extra: UNKNOWN },
