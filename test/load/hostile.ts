@@ -2,19 +2,9 @@
 
 import * as fc from 'fast-check'
 
-const ROUTES = [
-  'GET /protected',
-  'GET /secure-data',
-  'POST /login',
-  'POST /refresh',
-  'POST /logout',
-  'GET /sessions',
-  'DELETE /sessions/x',
-  'PUT /me/password',
-  'GET /health',
-  'GET /ready',
-  'GET /.well-known/jwks.json',
-]
+import { OPERATIONS } from '../../src/operations.ts'
+
+const ROUTES = Object.keys(OPERATIONS).map((route) => route.replaceAll(/\{\w+\}/g, 'x'))
 
 /** A request as plain data, so that a counterexample can be read. */
 export type Hostile = {
