@@ -6,9 +6,11 @@ import { methodNotAllowed } from 'hono/method-not-allowed'
 
 import { ANSWERS, type Answer, AppError } from './errors.ts'
 import type { AppEnv } from './factory.ts'
+import { clearRefreshCookie } from './middleware/cookies.ts'
 import { allowOrigins } from './middleware/cors.ts'
 import { logEvent, readRequestId } from './middleware/event.ts'
 import { apiHeaders } from './middleware/headers.ts'
+import { httpsRequired } from './middleware/https.ts'
 import { health } from './routes/health.ts'
 import { jwks } from './routes/jwks.ts'
 import { login } from './routes/login.ts'
@@ -20,17 +22,23 @@ import { sessions } from './routes/sessions.ts'
 
 export const app = new Hono<AppEnv>()
   .use(apiHeaders)
+  .use(httpsRequired)
   .use(allowOrigins)
-  .notFound((c) => answer(c, new AppError('not_found', 'no such route')))
   .onError(onError)
 
-app.use(
-  methodNotAllowed({
-    app,
-    onMethodNotAllowed: (c, allow) =>
-      answer(c, new AppError('method_not_allowed', 'another method', { allow })),
-  }),
-)
+const offerMethods = methodNotAllowed({
+  app,
+  onMethodNotAllowed: (c, allow) =>
+    answer(c, new AppError('method_not_allowed', 'another method', { allow })),
+})
+
+// Here and not among the middleware: what is found costs nothing.
+app.notFound(async (c) => {
+  await offerMethods(c, async () => {
+    c.res = await answer(c, new AppError('not_found', 'no such route'))
+  })
+  return c.res
+})
 
 // The protected router comes last: it guards every path that reaches it.
 const routes = app
@@ -74,6 +82,8 @@ async function answer(c: Context, error: Error): Promise<Response> {
   // RFC 6750 3.1: an error code only where a token was sent.
   if (row.challenge) attributes.push(`error="${row.challenge}"`, `error_description="${row.msg}"`)
   if (details.maxAge !== undefined) attributes.push(`max_age="${details.maxAge}"`)
+  // Without a header the bad token can only have been the cookie's.
+  if (row.challenge === 'invalid_token' && !c.req.header('Authorization')) clearRefreshCookie(c)
   c.header('WWW-Authenticate', `Bearer ${attributes.join(', ')}`)
   return c.json({ msg: row.msg }, row.status)
 }

@@ -13,6 +13,10 @@ const whole = (min: number) =>
     ),
     z.transform(Number),
   )
+// Each made once: schemas are a good part of a cold start.
+const secret = z._default(z.string(), '') // judged by the key ring
+const natural = whole(0)
+const positive = whole(1)
 const text = z.string().check(z.minLength(1, 'must not be empty'))
 
 /** Origins (RFC 6454) with commas between them, as browsers send them: scheme and host, nothing behind. */
@@ -39,20 +43,20 @@ const Settings = z.object({
     (value) => typeof value === 'object' && value !== null,
     'is not bound',
   ),
-  JWT_SECRET: z._default(z.string(), ''), // judged by the key ring
-  JWT_SECRET_NEXT: z._default(z.string(), ''),
-  JWT_SECRET_PREVIOUS: z._default(z.string(), ''),
+  JWT_SECRET: secret,
+  JWT_SECRET_NEXT: secret,
+  JWT_SECRET_PREVIOUS: secret,
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
-  ACCESS_TOKEN_SECONDS: whole(1),
-  SESSION_IDLE_SECONDS: whole(1),
-  SESSION_MAX_SECONDS: whole(1),
-  REFRESH_GRACE_SECONDS: whole(0),
-  REVOCATION_SECONDS: whole(0),
-  MAX_SESSIONS: whole(1),
-  LOGIN_MAX_FAILURES: whole(1),
-  LOGIN_MAX_FAILURES_PER_NAME: whole(1),
-  LOGIN_WINDOW_SECONDS: whole(1),
+  ACCESS_TOKEN_SECONDS: positive,
+  SESSION_IDLE_SECONDS: positive,
+  SESSION_MAX_SECONDS: positive,
+  REFRESH_GRACE_SECONDS: natural,
+  REVOCATION_SECONDS: natural,
+  MAX_SESSIONS: positive,
+  LOGIN_MAX_FAILURES: positive,
+  LOGIN_MAX_FAILURES_PER_NAME: positive,
+  LOGIN_WINDOW_SECONDS: positive,
   CORS_ORIGINS: origins,
   PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })

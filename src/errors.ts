@@ -59,6 +59,11 @@ export const ANSWERS = {
     challenge: 'insufficient_scope',
     event: 'access.denied',
   },
+  origin_refused: {
+    status: 403,
+    msg: 'Cookies are taken from pages of this origin only',
+    event: 'origin.refused',
+  },
   bad_credentials: { status: 401, error: 'Bad username or password', event: 'login.failed' },
   password_wrong: { status: 400, error: 'Wrong password', event: 'login.failed' },
   too_many_tries: { status: 429, error: 'Too many tries', event: 'login.limited', retryAfter: 60 },
@@ -66,6 +71,7 @@ export const ANSWERS = {
   input_invalid: { status: 400, error: 'Invalid input' },
   body_too_large: { status: 413, error: 'Request body is too large' },
   body_not_json: { status: 415, error: 'Content-Type must be application/json' },
+  https_required: { status: 403, error: 'HTTPS required' },
   not_found: { status: 404, error: 'Not found' },
   method_not_allowed: { status: 405, error: 'Method not allowed' },
   database_failed: {
@@ -74,8 +80,18 @@ export const ANSWERS = {
     event: 'database.failed',
     retryAfter: 5,
   },
-  keys_invalid: { status: 503, error: 'Service unavailable', event: 'keys.invalid' },
-  settings_invalid: { status: 503, error: 'Service unavailable', event: 'settings.invalid' },
+  keys_invalid: {
+    status: 503,
+    error: 'Service unavailable',
+    event: 'keys.invalid',
+    retryAfter: 60,
+  },
+  settings_invalid: {
+    status: 503,
+    error: 'Service unavailable',
+    event: 'settings.invalid',
+    retryAfter: 60,
+  },
   not_ready: { status: 503, error: 'Not ready', event: 'not.ready', retryAfter: 5 },
   internal: { status: 500, error: 'Internal server error', event: 'error' },
 } as const satisfies Record<string, Answer>

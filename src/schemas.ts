@@ -2,21 +2,33 @@
 
 import * as z from 'zod/mini'
 
-/** A required, non-empty string. */
+/** The text for a value that is missing, null or of another type. */
+const otherThan =
+  (type: string) =>
+  ({ input }: { input?: unknown }) => {
+    if (input === undefined) return 'Missing data for required field.'
+    return input === null ? 'Field may not be null.' : `Not a valid ${type}.`
+  }
+
+/**
+ * A required, non-empty string of whole characters: JSON can spell half a surrogate pair (RFC 8259 8.2),
+ * all of which are the same in UTF-8, so that another password would be taken for the right one.
+ */
 const requiredString = z
-  .string({
-    error: ({ input }) => {
-      if (input === undefined) return 'Missing data for required field.'
-      return input === null ? 'Field may not be null.' : 'Not a valid string.'
-    },
-  })
+  .string({ error: otherThan('string') })
   .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
+  .check(z.refine((text) => text.isWellFormed(), 'Not a valid string.'))
 
 /** An object of exactly these fields. */
 const exactly = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z.strictObject(shape, { error: 'Invalid input type.' })
 
-export const LoginBody = exactly({ username: requiredString, password: requiredString })
+/** `cookie` is for browsers: the refresh token in a cookie, and not in the answer. */
+export const LoginBody = exactly({
+  username: requiredString,
+  password: requiredString,
+  cookie: z.optional(z.boolean({ error: otherThan('boolean') })),
+})
 
 export const PasswordBody = exactly({
   current_password: requiredString,

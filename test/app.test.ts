@@ -9,17 +9,56 @@ import { COSMO, addUser, fetchApp, getWithToken, logged, login, postJson } from 
 
 beforeEach(() => addUser())
 
+it('plain HTTP is refused and not redirected, but on this machine (ASVS 4.1.2)', async () => {
+  const post = {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(COSMO),
+  }
+  for (const host of ['latchkey.test', 'localhost.evil.test', '127.0.0.1.evil.test', '192.0.2.1']) {
+    const response = await app.request(`http://${host}/login`, post, env)
+    expect(response.status).toBe(403)
+    expect(await response.text()).toBe('{"error":"HTTPS required"}')
+  }
+  expect((await env.DB.prepare('SELECT 1 FROM sessions').all()).results).toEqual([])
+  for (const origin of ['https://latchkey.test', 'http://localhost:8787', 'http://[::1]'])
+    expect((await app.request(`${origin}/login`, post, env)).status).toBe(200)
+})
+
 describe('an unknown path', () => {
   it.each([
     '/',
     '/nope',
     '/protected/',
     '//protected',
+    '/./protected/.',
     '/Protected',
+    '/%50rotected',
+    '/protected%2f',
+    '/protected;x',
     '/login/x',
     '/.dev.vars',
+    '/.env',
     '/.git/config',
-  ])('is 404 with and without a token: %s (ASVS 13.4.1)', async (path) => {
+    '/.git/HEAD',
+    '/.keys.production',
+    '/.wrangler/state',
+    '/wrangler.toml',
+    '/package.json',
+    '/tsconfig.json',
+    '/README.md',
+    '/src/index.ts',
+    '/index.js',
+    '/index.js.map',
+    '/db/migrations/0001_users.sql',
+    '/__scheduled',
+    '/cdn-cgi/handler/scheduled',
+    '/cdn-cgi/local/scheduled',
+    '/debug',
+    '/metrics',
+    '/admin',
+    '/.well-known/openid-configuration',
+  ])('is 404 with and without a token: %s (ASVS 13.4.1, 13.4.2)', async (path) => {
     for (const response of [await fetchApp(path), await getWithToken(path, await login())]) {
       expect(response.status).toBe(404)
       expect(await response.text()).toBe('{"error":"Not found"}')
@@ -35,7 +74,7 @@ describe('a method that the path has not', () => {
     ['DELETE', '/secure-data', 'GET, HEAD'],
     ['OPTIONS', '/protected', 'GET, HEAD'],
   ])(
-    'is 405 with Allow, with and without a token: %s %s (RFC 9110 15.5.6)',
+    'is 405 with Allow, with and without a token: %s %s (RFC 9110 15.5.6, ASVS 3.5.3)',
     async (method, path, allow) => {
       for (const headers of [{}, { Authorization: `Bearer ${await login()}` }]) {
         const response = await fetchApp(path, { method, headers })
@@ -47,7 +86,7 @@ describe('a method that the path has not', () => {
   )
 })
 
-it('every answer carries the security headers, refusals too (ASVS 3.4.1, 3.4.3, 3.4.4, 14.3.2)', async () => {
+it('every answer carries the security headers, refusals too (ASVS 3.4.1, 3.4.3, 3.4.4, 3.4.5, 3.4.6, 4.1.1, 14.3.2)', async () => {
   const answers = [
     await postJson('/login', COSMO),
     await postJson('/login', {}),
@@ -115,7 +154,7 @@ describe('a Worker that is not set up answers 503 and logs which variable is wro
     ] as const) {
       const response = await app.request(path, init, broken)
       expect(response.status).toBe(503)
-      expect(response.headers.get('Retry-After')).toBe(null)
+      expect(response.headers.get('Retry-After')).toBe('60')
       expect(await response.text()).toBe('{"error":"Service unavailable"}')
       const line = JSON.parse(logged.at(-1) ?? '')
       expect(line).toMatchObject({

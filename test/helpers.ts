@@ -8,6 +8,7 @@ import { importRing } from '../src/auth/keys.ts'
 import { hashPassword } from '../src/auth/passwords.ts'
 import { readConfig } from '../src/config.ts'
 import { insertUser } from '../src/db/users.ts'
+import { requireDescribed } from './openapi.ts'
 
 /** The lesson's user. */
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }
@@ -17,9 +18,12 @@ export const logged: string[] = []
 
 export const now = () => Math.floor(Date.now() / 1000)
 
-/** A request to the assembled Worker. */
-export const fetchApp = (path: string, init?: RequestInit) =>
-  exports.default.fetch(`https://latchkey.test${path}`, init)
+/** A request to the assembled Worker, whose answer must be as it is described. */
+export async function fetchApp(path: string, init?: RequestInit): Promise<Response> {
+  const response = await exports.default.fetch(`https://latchkey.test${path}`, init)
+  await requireDescribed(init?.method ?? 'GET', path, response)
+  return response
+}
 
 export const postJson = (path: string, body: unknown, headers: Record<string, string> = {}) =>
   fetchApp(path, {

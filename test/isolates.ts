@@ -4,12 +4,13 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 
 import { app } from '../src/app.ts'
+import { requireDescribed } from './openapi.ts'
 
-/** Fails the statement (or batch) of this number, before it reaches the database or after. */
-type Fault = { at: number; when: 'before' | 'after' }
+/** Fails the statement (or batch) of this number, before it reaches the database or after, or never answers it. */
+type Fault = { at: number; when: 'before' | 'after' | 'never' }
 
 /** An isolate of its own. `statements` counts what reached D1: a batch counts once, as a round trip. */
-export function createIsolate(bindings: object = {}) {
+export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'fetch'> = app) {
   const isolate = {
     statements: 0,
     fault: undefined as Fault | undefined,
@@ -18,8 +19,9 @@ export function createIsolate(bindings: object = {}) {
     async fetch(path: string, init?: RequestInit): Promise<Response> {
       const context = createExecutionContext()
       const request = new Request(`https://latchkey.test${path}`, init)
-      const response = await app.fetch(request, isolate.env, context)
+      const response = await worker.fetch(request, isolate.env, context)
       await waitOnExecutionContext(context)
+      await requireDescribed(request.method, path, response)
       return response
     },
     post: (path: string, token: string) =>
@@ -32,6 +34,7 @@ export function createIsolate(bindings: object = {}) {
     isolate.statements += 1
     await isolate.beforeStatement(isolate.statements)
     const fails = isolate.fault?.at === isolate.statements ? isolate.fault.when : undefined
+    if (fails === 'never') return new Promise(() => {})
     if (fails === 'before') throw new Error('D1_ERROR: Network connection lost.')
     const result = await work()
     if (fails === 'after') throw new Error('D1_ERROR: Network connection lost.')

@@ -7,7 +7,7 @@ import { afterEach, beforeAll, beforeEach, expect, vi } from 'vitest'
 import { COSMO, logged } from './helpers.ts'
 
 const LEVELS = ['debug', 'info', 'log', 'warn', 'error'] as const
-const SECRET = new RegExp(`eyJ|argon2id?\\$|${COSMO.password}|${env.JWT_SECRET}`)
+const SECRET = new RegExp(`eyJ|argon2id?\\$|scrypt[:$]|${COSMO.password}|${env.JWT_SECRET}`)
 
 // Storage is isolated per file, so that this runs on an empty database.
 beforeAll(() => applyD1Migrations(env.DB, env.MIGRATIONS))

@@ -1,4 +1,4 @@
-// Two projects: the Worker's tests run in workerd on real local D1, the command line's in Node.
+// Three projects: the Worker's tests run in workerd on real local D1, the command line's in Node, the page's in Chromium.
 
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-pool-workers'
 import { defineConfig } from 'vitest/config'
@@ -29,8 +29,9 @@ export default defineConfig({
         plugins: [workers],
         test: {
           name: 'worker',
+          testTimeout: 60_000, // for a busy machine
           include: ['test/**/*.test.ts'],
-          exclude: ['test/cli/**', 'test/load/**'],
+          exclude: ['test/{browser,cli,load}/**'],
           setupFiles: ['test/setup.ts'],
         },
       },
@@ -39,6 +40,17 @@ export default defineConfig({
           name: 'cli',
           include: ['test/{cli,load}/**/*.test.ts'],
           testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/browser/setup.ts'],
+          testTimeout: 60_000,
+          // All share one Worker, its users and their sessions, and no load beside them.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -26,7 +26,7 @@ export function logIn(
     const username = credentials.username.normalize('NFC')
     const { user, counters } = await openTry(config, username, origin.address, now)
     const checked = await checkPassword(config.DB, user, credentials.password)
-    const takeBack = takeBackTry(config.DB, counters, config.LOGIN_MAX_FAILURES_PER_NAME)
+    const takeBack = takeBackTry(config.DB, counters)
     return startSession(config, checked, origin, now, takeBack)
   })
 }
@@ -74,7 +74,7 @@ export async function changePassword(
         username,
       })
     const passwordHash = hashPassword(next, argon2id)
-    const takeBack = takeBackTry(config.DB, counters, config.LOGIN_MAX_FAILURES_PER_NAME)
+    const takeBack = takeBackTry(config.DB, counters)
     const change = { sid, passwordHash }
     const ended = await changePasswordHash(config.DB, user, change, now, takeBack)
     if (!ended) throw new AppError('token_revoked', 'session or password changed meanwhile')

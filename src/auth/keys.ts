@@ -2,6 +2,7 @@
 
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
+import { toBase64url } from './base64url.ts'
 import { parseJwk, type PublicJwk, toPublicJwk, toThumbprint } from './jwk.ts'
 
 /** A key of hono/jwt: a CryptoKey that also carries the `alg` and `kid` for a token's header. */
@@ -12,6 +13,8 @@ type Algorithm = 'HS256' | 'ES256' | 'EdDSA'
 export type Key = {
   kid: string
   alg: Algorithm
+  /** The header segment of its tokens, as hono/jwt writes it. */
+  header: string
   signing: SigningKey
   verifying: CryptoKey
   publicJwk: PublicJwk | undefined
@@ -66,6 +69,9 @@ export function importKey(secret: string): Promise<Key> {
 
 const utf8 = new TextEncoder()
 
+const toHeader = ({ alg, kid }: { alg: Algorithm; kid: string }): string =>
+  toBase64url(utf8.encode(JSON.stringify({ alg, typ: 'JWT', kid })))
+
 async function importSharedSecret(secret: string): Promise<Key> {
   const bytes = utf8.encode(secret)
   if (secret === '') throw new KeyProblem(`is not set: ${HOW_TO}`)
@@ -79,7 +85,8 @@ async function importSharedSecret(secret: string): Promise<Key> {
   const digest = await crypto.subtle.sign(hmac, key, utf8.encode('latchkey kid'))
   const kid = [...new Uint8Array(digest, 0, 8)].map((byte) => byte.toString(16).padStart(2, '0'))
   const name = { alg: 'HS256', kid: kid.join('') } as const
-  return { ...name, signing: Object.assign(key, name), verifying: key, publicJwk: undefined }
+  const signing = Object.assign(key, name)
+  return { ...name, header: toHeader(name), signing, verifying: key, publicJwk: undefined }
 }
 
 async function importPrivateJwk(text: string): Promise<Key> {
@@ -104,7 +111,8 @@ async function importPrivateJwk(text: string): Promise<Key> {
     const signature = await crypto.subtle.sign(usage, signing, proof)
     if (!(await crypto.subtle.verify(usage, verifying, signature, proof)))
       throw new KeyProblem('has halves that do not belong together')
-    return { ...name, signing, verifying, publicJwk: { ...toPublicJwk(jwk), ...name, use: 'sig' } }
+    const publicJwk = { ...toPublicJwk(jwk), ...name, use: 'sig' } as const
+    return { ...name, header: toHeader(name), signing, verifying, publicJwk }
   } catch (error) {
     // A DOMException: Web Crypto refuses the numbers.
     throw error instanceof KeyProblem ? error : new KeyProblem('holds numbers that are no key')

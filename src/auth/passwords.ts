@@ -2,6 +2,9 @@
 
 import { timingSafeEqual } from 'node:crypto'
 
+import { fromBase64, toBase64 } from './base64.ts'
+import { parseScrypt } from './scrypt.ts'
+
 export type Argon2Cost = { memoryKib: number; passes: number; lanes: number; hashLength: number }
 
 /** argon2id itself (RFC 9106): WebAssembly in the Worker, node:crypto on the command line. */
@@ -19,64 +22,85 @@ const MAX_LANES = 4
 const PHC =
   /^\$argon2id\$v=19\$m=([1-9]\d{0,5}),t=([1-9]\d?),p=([1-9])\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/
 
-/** Stands in for the hash of a user who does not exist, so that this takes the same time. */
-const NOBODY = {
-  cost: COST,
-  salt: new Uint8Array(SALT_LENGTH),
-  hash: new Uint8Array(COST.hashLength),
+/** A stored hash, taken apart; `compute` makes a password's in the same way. */
+type Stored = {
+  hash: Uint8Array
+  outdated: boolean
+  compute: (password: Uint8Array) => Uint8Array
 }
 
-/** Passwords are compared in NFC (NIST SP 800-63B-4 3.1.1.2), otherwise exactly as sent. */
-const toBytes = (password: string) => new TextEncoder().encode(password.normalize('NFC'))
+const toBytes = (password: string) => new TextEncoder().encode(password)
 
-/** A new PHC string with a random salt and today's cost. */
+/** A new PHC string of the password in NFC (NIST SP 800-63B-4 3.1.1.2), with a random salt and today's cost. */
 export function hashPassword(password: string, argon2id: Argon2id): string {
   const salt = crypto.getRandomValues(new Uint8Array(SALT_LENGTH))
-  const hash = argon2id(toBytes(password), salt, COST)
+  const hash = argon2id(toBytes(password.normalize('NFC')), salt, COST)
   const cost = `m=${COST.memoryKib},t=${COST.passes},p=${COST.lanes}`
   return `$argon2id$v=19$${cost}$${toBase64(salt)}$${toBase64(hash)}`
 }
 
 /**
- * Whether `password` is the one behind the PHC string `stored`, and whether that should be replaced
- * by one of today's cost. Always computes one hash, also without a usable `stored`.
+ * Whether `password` is the one behind the hash `stored`, and whether that should be replaced by one
+ * of today's. Always computes one hash, also without a usable `stored`.
  */
 export function verifyPassword(
   stored: string | undefined,
   password: string,
   argon2id: Argon2id,
 ): { matches: boolean; outdated: boolean } {
-  const parsed = stored === undefined ? undefined : parsePhc(stored)
-  const { cost, salt, hash } = parsed ?? NOBODY
-  const same = timingSafeEqual(argon2id(toBytes(password), salt, cost), hash)
+  const parsed = stored === undefined ? undefined : parseStored(stored, argon2id)
+  const { hash, outdated, compute } = parsed ?? nobody(argon2id)
+  const matches = (spelling: string) => timingSafeEqual(compute(toBytes(spelling)), hash)
+  const nfc = password.normalize('NFC')
+  // Where a foreign hash was made, nothing may have been normalised: it is asked for both spellings.
+  const same = matches(nfc) || (outdated && password !== nfc && matches(password))
+  return { matches: same && parsed !== undefined, outdated }
+}
+
+/** Whether a stored hash is of a kind and a cost that `verifyPassword` computes. */
+export const isUsableHash = (text: string): boolean =>
+  (parseArgon2id(text) ?? parseScrypt(text)) !== undefined
+
+function parseStored(text: string, argon2id: Argon2id): Stored | undefined {
+  const parsed = parseArgon2id(text)
+  if (!parsed) {
+    const foreign = parseScrypt(text)
+    return foreign && { ...foreign, outdated: true }
+  }
+  const { cost, salt, hash } = parsed
   const outdated =
     salt.length !== SALT_LENGTH ||
     cost.memoryKib !== COST.memoryKib ||
     cost.passes !== COST.passes ||
     cost.lanes !== COST.lanes ||
     cost.hashLength !== COST.hashLength
-  return { matches: same && parsed !== undefined, outdated }
+  return { hash, outdated, compute: (password) => argon2id(password, salt, cost) }
 }
 
+/** Stands in for the hash of a user who does not exist, so that this takes the same time. */
+const nobody = (argon2id: Argon2id): Stored => ({
+  hash: new Uint8Array(COST.hashLength),
+  outdated: false,
+  compute: (password) => argon2id(password, new Uint8Array(SALT_LENGTH), COST),
+})
+
 /** The parts of an argon2id PHC string; undefined for another kind, or one that asks for too much. */
-function parsePhc(text: string) {
-  const [, memory, passes, lanes, salt = '', hash = ''] = PHC.exec(text) ?? []
-  if (!memory || salt.length % 4 === 1 || hash.length % 4 === 1) return undefined
-  const bytes = fromBase64(hash)
+function parseArgon2id(text: string) {
+  const [, memory, passes, lanes, saltText = '', hashText = ''] = PHC.exec(text) ?? []
+  const salt = fromBase64(saltText)
+  const hash = fromBase64(hashText)
+  if (!memory || !salt || !hash) return undefined
   const cost = {
     memoryKib: Number(memory),
     passes: Number(passes),
     lanes: Number(lanes),
-    hashLength: bytes.length,
+    hashLength: hash.length,
   }
   const tooMuch =
     cost.memoryKib > MAX_MEMORY_KIB || cost.passes > MAX_PASSES || cost.lanes > MAX_LANES
   const tooLittle = cost.memoryKib < 8 * cost.lanes // RFC 9106 3.1
-  return tooMuch || tooLittle ? undefined : { cost, salt: fromBase64(salt), hash: bytes }
+  return tooMuch || tooLittle ? undefined : { cost, salt, hash }
 }
-
-const toBase64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes)).replaceAll('=', '')
-const fromBase64 = (text: string) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
 
 const MAX_CODE_POINTS = 128
 

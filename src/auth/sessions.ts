@@ -46,26 +46,46 @@ export async function startSession(
 /**
  * The session that the bearer of a refresh token may go on with: moved by one generation, or, for
  * the previous token within the grace, as it is, so that lost answers and several tabs converge.
- * Any older token has been used twice: the session is ended (RFC 9700 4.14.2).
  * Throws `token_revoked` or `token_reused`.
  */
 export async function refreshSession(
   config: Config,
-  { sid: id, jti }: RefreshClaims,
+  claims: RefreshClaims,
   now: number,
 ): Promise<Session> {
-  const generation = Number(jti.slice(jti.indexOf('.') + 1))
   const limits = {
     idleSeconds: config.SESSION_IDLE_SECONDS,
     maxSeconds: config.SESSION_MAX_SECONDS,
   }
-  const rotated = await rotateSession(config.DB, { id, generation }, limits, now)
-  if (rotated) return rotated
+  const { sid: id } = claims
+  const rotated = await rotateSession(
+    config.DB,
+    { id, generation: generationOf(claims) },
+    limits,
+    now,
+  )
+  return rotated ?? requireSession(config, claims, now)
+}
+
+const generationOf = ({ jti }: RefreshClaims) => Number(jti.slice(jti.indexOf('.') + 1))
+
+/**
+ * The live session of a refresh token that is its newest, or the previous one within the grace. Any
+ * older token has been used twice: the session is ended (RFC 9700 4.14.2).
+ * Throws `token_revoked` or `token_reused`.
+ */
+export async function requireSession(
+  config: Config,
+  claims: RefreshClaims,
+  now: number,
+): Promise<Session> {
+  const { sid: id } = claims
   const current = await findSession(config.DB, id, now)
   if (!current) throw new AppError('token_revoked', 'the session has ended')
-  const behind = current.generation - generation
+  const behind = current.generation - generationOf(claims)
   // Ahead: the database has been set back to an earlier state.
-  if (behind < 1) throw new AppError('token_revoked', 'refresh token of no known generation')
+  if (behind < 0) throw new AppError('token_revoked', 'refresh token of no known generation')
+  if (behind === 0) return current
   if (behind === 1 && now - current.rotatedAt <= config.REFRESH_GRACE_SECONDS) return current
   const ended = await endSession(config, id, now)
   throw new AppError(ended ? 'token_reused' : 'token_revoked', `${behind} generations old`, {
@@ -101,7 +121,9 @@ const feeds = new WeakMap<Config, RevocationFeed>()
 
 /** This isolate's knowledge of ended sessions. */
 export function feedOf(config: Config): RevocationFeed {
-  const feed = feeds.get(config) ?? new RevocationFeed()
+  const known = feeds.get(config)
+  if (known) return known
+  const feed = new RevocationFeed()
   feeds.set(config, feed)
   return feed
 }

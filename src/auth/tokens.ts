@@ -1,4 +1,4 @@
-// Verifying tokens: through hono/jwt, then held to everything that it leaves open.
+// Verifying tokens: through hono/jwt, then held to everything that it leaves open. What is known is not verified again.
 
 import { verify } from 'hono/jwt'
 import * as z from 'zod/mini'
@@ -7,33 +7,43 @@ import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
 import { parseSegment, splitToken } from './compact.ts'
 import type { Key, KeyRing } from './keys.ts'
+import { VerifiedTokens } from './verified.ts'
 
 /** Seconds by which two clocks may differ. */
 const LEEWAY = 5
 
-const HeaderSchema = z.object({ kid: z.string() })
+const text = z.string()
+const filled = z.string().check(z.minLength(1))
+const time = z.int()
+
+const HeaderSchema = z.object({ kid: text })
 
 const common = {
-  iss: z.string(),
-  aud: z.string(),
-  sub: z.string().check(z.minLength(1)),
-  sid: z.string().check(z.minLength(1)),
-  auth_time: z.int(),
-  iat: z.int(),
-  nbf: z.optional(z.int()),
-  exp: z.int(),
+  iss: text,
+  aud: text,
+  sub: filled,
+  sid: filled,
+  auth_time: time,
+  iat: time,
+  nbf: z.optional(time),
+  exp: time,
 }
-const AccessClaims = z.object({
-  ...common,
-  type: z.literal('access'),
-  jti: z.string().check(z.minLength(1)),
-  roles: z.array(z.string()),
-})
-const RefreshClaims = z.object({
-  ...common,
-  type: z.literal('refresh'),
-  jti: z.string().check(z.regex(/^[\w-]+\.\d{1,9}$/)),
-})
+// Read-only, and frozen: later requests with the same token are handed the same claims.
+const AccessClaims = z.readonly(
+  z.object({
+    ...common,
+    type: z.literal('access'),
+    jti: filled,
+    roles: z.readonly(z.array(text)),
+  }),
+)
+const RefreshClaims = z.readonly(
+  z.object({
+    ...common,
+    type: z.literal('refresh'),
+    jti: z.string().check(z.regex(/^[\w-]+\.\d{1,9}$/)),
+  }),
+)
 const AnyClaims = z.discriminatedUnion('type', [AccessClaims, RefreshClaims])
 
 /** The claims of an access token (RFC 7519 4.1, RFC 9068 2.2). Times are unix seconds. */
@@ -44,10 +54,22 @@ export type Claims = AccessClaims | RefreshClaims
 
 type TokenSettings = Pick<Config, 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'ACCESS_TOKEN_SECONDS'>
 
+/** By ring: what one ring has verified counts for nothing under another. */
+const verified = new WeakMap<KeyRing, VerifiedTokens<AccessClaims>>()
+
+function tokensOf(ring: KeyRing): VerifiedTokens<AccessClaims> {
+  const known = verified.get(ring)
+  if (known) return known
+  const tokens = new VerifiedTokens<AccessClaims>()
+  verified.set(ring, tokens)
+  return tokens
+}
+
 /**
  * The claims of a token of either type that is genuine and good at `now`. Checks, in this order: the
  * form, the key by `kid`, algorithm and signature, the claims, the times. Before the signature has
- * been checked, nothing but `kid` is read. Throws `token_*`.
+ * been checked, nothing but `kid` is read. An access token that has passed is remembered by its exact
+ * text, and then held to settings and times alone. Throws `token_*`.
  */
 export async function verifyToken(
   token: string,
@@ -55,17 +77,32 @@ export async function verifyToken(
   settings: TokenSettings,
   now: number,
 ): Promise<Claims> {
+  const tokens = tokensOf(ring)
+  const known = tokens.get(token)
+  const claims = known ?? (await readGenuine(token, ring))
+  if (claims.iss !== settings.JWT_ISSUER) throw new AppError('token_invalid', 'another issuer')
+  if (claims.aud !== settings.JWT_AUDIENCE) throw new AppError('token_invalid', 'another audience')
+  checkTimes(claims, settings, now)
+  if (!known && claims.type === 'access') tokens.add(token, claims)
+  return claims
+}
+
+/** The claims of a token that a key of the ring has signed: the same for the same token and ring. */
+async function readGenuine(token: string, ring: KeyRing): Promise<Claims> {
   const [header, payload] = splitToken(token)
-  const { data: named } = HeaderSchema.safeParse(parseSegment(header))
-  const key = named && ring.byKid.get(named.kid)
+  const key = findKey(header, ring)
   if (!key) throw new AppError('token_signature', 'unknown kid')
   await verifySignature(token, key)
   const { data: claims } = AnyClaims.safeParse(parseSegment(payload))
   if (!claims) throw new AppError('token_invalid', 'claim missing or of another type')
-  if (claims.iss !== settings.JWT_ISSUER) throw new AppError('token_invalid', 'another issuer')
-  if (claims.aud !== settings.JWT_AUDIENCE) throw new AppError('token_invalid', 'another audience')
-  checkTimes(claims, settings, now)
   return claims
+}
+
+/** The key that a header names by `kid`. The header of the Worker's own tokens is known as it stands. */
+function findKey(header: string, { byKid }: KeyRing): Key | undefined {
+  for (const key of byKid.values()) if (key.header === header) return key
+  const { data: named } = HeaderSchema.safeParse(parseSegment(header))
+  return named && byKid.get(named.kid)
 }
 
 /** Algorithm and signature alone: the claims are checked by their own schema afterwards. */

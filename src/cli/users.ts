@@ -18,7 +18,9 @@ import {
 import { AppError } from '../errors.ts'
 import { argon2id } from './argon2.ts'
 import { readMinLength, type Target, withDatabase } from './database.ts'
+import { exportUsers } from './export.ts'
 import { Failure, runCommand } from './failure.ts'
+import { importUsers } from './import.ts'
 import { confirm, readNewPassword } from './prompt.ts'
 
 const HELP = `Usage: npm run users -- <command> [name] [options]
@@ -30,6 +32,8 @@ const HELP = `Usage: npm run users -- <command> [name] [options]
   disable <name>                 refuse log-ins
   enable <name>                  allow them again
   remove <name>                  remove the user
+  import <file>                  add users with the password hashes they have, from a Flask app for one
+  export <file>                  write all users, with their hashes, to a file that import takes
 
 passwd, roles, disable and remove also end the user's sessions.
 
@@ -139,6 +143,9 @@ function parseCommandLine() {
 }
 
 await runCommand(async () => {
+  const [first, ...others] = process.argv.slice(2)
+  if (first === 'import') return importUsers(others)
+  if (first === 'export') return exportUsers(others)
   const { values, positionals } = parseCommandLine()
   const [command, name, ...rest] = positionals
   if (values.help || !command) return console.log(HELP)

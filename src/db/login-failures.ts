@@ -52,16 +52,18 @@ export async function countTry(
   return { retryAfter: Math.max(1, (row?.until ?? now) - now) }
 }
 
-/** The statements that take a try back whose password was right, to stand in the batch that follows. */
-export const takeBackTry = (db: D1Database, { pair, name }: Counters, nameMax: number) => [
+/**
+ * The statements that take a try back whose password was right, with the pause that it may have begun,
+ * to stand in the batch that follows: who has come in must not be kept out by that very try.
+ */
+export const takeBackTry = (db: D1Database, { pair, name }: Counters) => [
   db.prepare('DELETE FROM login_failures WHERE key = ?1').bind(pair),
   db
     .prepare(
-      `UPDATE login_failures
-       SET failures = failures - 1, paused_until = iif(failures - 1 < ?2, 0, paused_until)
+      `UPDATE login_failures SET failures = failures - 1, paused_until = 0
        WHERE key = ?1 AND failures > 0`,
     )
-    .bind(name, nameMax),
+    .bind(name),
 ]
 
 /** Deletes up to `limit` counters that have counted nothing since then; how many. */

@@ -10,17 +10,18 @@ export const run = <Row>(statement: D1PreparedStatement): Promise<D1Result<Row>>
 export const runBatch = (
   db: D1Database,
   statements: D1PreparedStatement[],
-): Promise<D1Result<unknown>[]> => inTime(() => db.batch(statements))
+  timeoutMs = TIMEOUT_MS,
+): Promise<D1Result<unknown>[]> => inTime(() => db.batch(statements), timeoutMs)
 
 /** What a database that is not migrated asks for. */
 export const MIGRATE = `run 'npm run db:migrate' (local) or 'npm run db:migrate:remote'`
 
 const TIMEOUT_MS = 5000
 
-async function inTime<Result>(ask: () => Promise<Result>): Promise<Result> {
+async function inTime<Result>(ask: () => Promise<Result>, timeoutMs = TIMEOUT_MS): Promise<Result> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${TIMEOUT_MS} ms`)), TIMEOUT_MS)
+    timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
   })
   try {
     return await Promise.race([ask(), tooLate])

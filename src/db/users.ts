@@ -12,7 +12,7 @@ export type User = {
   disabledAt: number | null
 }
 
-type UserRow = {
+export type UserRow = {
   id: number
   username: string
   password_hash: string
@@ -21,7 +21,7 @@ type UserRow = {
   disabled_at: number | null
 }
 
-const toUser = (row: UserRow): User => ({
+export const toUser = (row: UserRow): User => ({
   id: row.id,
   username: row.username,
   passwordHash: row.password_hash,

@@ -14,7 +14,7 @@ const allow = cors({
 })
 
 /** Answers preflights before the guard asks for a token, and never with `*` or with credentials. */
-export const allowOrigins = createMiddleware<AppEnv>(async (c, next) => {
+export const allowOrigins = createMiddleware<AppEnv>((c, next) => {
   const origin = c.req.header('Origin')
   if (!origin || !readConfig(c.env).CORS_ORIGINS.includes(origin)) return next()
   return allow(c, next)

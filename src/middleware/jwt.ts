@@ -4,16 +4,17 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 
 import { importRing } from '../auth/keys.ts'
-import { isRevoked } from '../auth/sessions.ts'
+import { isRevoked, requireSession } from '../auth/sessions.ts'
 import { type AccessClaims, type Claims, type RefreshClaims, verifyToken } from '../auth/tokens.ts'
 import { readConfig } from '../config.ts'
 import { AppError } from '../errors.ts'
 import type { AppEnv } from '../factory.ts'
+import { readRefreshCookie } from './cookies.ts'
 
 type Guard<User> = MiddlewareHandler<AppEnv & { Variables: { user: User } }>
 
 export type GuardOptions = {
-  /** Lets a request without an Authorization header pass, with `c.var.user` undefined. */
+  /** Lets a request without a token pass, with `c.var.user` undefined. */
   optional?: boolean
   /** Requires that the password was checked at most this many seconds ago (RFC 9470). */
   fresh?: number
@@ -23,7 +24,20 @@ export type GuardOptions = {
   refresh?: boolean
   /** `false` takes an access or a refresh token. */
   verifyType?: false
+  /**
+   * Without an Authorization header, takes the refresh token of a browser session from its cookie:
+   * for unsafe methods only from a page of this origin. So `c.var.user` may be of either type.
+   */
+  cookies?: true
 }
+
+type UserOf<Options> =
+  | (Options extends { refresh: true }
+      ? RefreshClaims
+      : Options extends { verifyType: false } | { cookies: true }
+        ? Claims
+        : AccessClaims)
+  | (Options extends { optional: true } ? undefined : never)
 
 /**
  * Requires `Authorization: Bearer <access token>` (RFC 6750 2.1), as Flask's `@jwt_required()` does,
@@ -33,43 +47,48 @@ export type GuardOptions = {
  *
  * @example new Hono<AppEnv>().use(jwtRequired()).get('/name', (c) => c.json(c.var.user.sub))
  */
-export function jwtRequired(
-  options: GuardOptions & { optional: true },
-): Guard<AccessClaims | undefined>
-export function jwtRequired(options: GuardOptions & { refresh: true }): Guard<RefreshClaims>
-export function jwtRequired(options: GuardOptions & { verifyType: false }): Guard<Claims>
-export function jwtRequired(options?: GuardOptions): Guard<AccessClaims>
+export function jwtRequired<const Options extends GuardOptions = object>(
+  options?: Options,
+): Guard<UserOf<Options>>
 export function jwtRequired(options: GuardOptions = {}): MiddlewareHandler {
   return async (c, next) => {
     // Nothing is registered behind the guard for this request: 404 or 405, with or without a token.
     if (c.req.routeIndex === matchedRoutes(c).length - 1) return next()
-    if (options.optional && !c.req.header('Authorization')) return next()
-    const user = verified.get(c) ?? (await authenticate(c, options))
+    if (options.optional && readToken(c, options) === undefined) return next()
+    const user: Claims = c.get(VERIFIED) ?? (await authenticate(c, options))
     checkOptions(user, options)
-    verified.set(c, user)
+    c.set(VERIFIED, user)
     c.set('user', user)
     await next()
   }
 }
 
-/** What a guard has verified in this request; `c.var.user` could be anyone's. */
-const verified = new WeakMap<Context, Claims>()
+/** Where a guard keeps what it has verified in this request: `c.var.user` could be anyone's. */
+const VERIFIED = Symbol('verified')
 
-async function authenticate(c: Context<AppEnv>, { refresh }: GuardOptions): Promise<Claims> {
+async function authenticate(c: Context<AppEnv>, options: GuardOptions): Promise<Claims> {
   const config = readConfig(c.env)
   const ring = await importRing(config)
   const nowMs = Date.now()
   const now = Math.floor(nowMs / 1000)
-  const user = await verifyToken(readBearer(c.req.header('Authorization')), ring, config, now)
+  const token = readToken(c, options)
+  if (token === undefined) throw new AppError('authorization_missing', 'no header')
+  const user = await verifyToken(token, ring, config, now)
+  if (options.refresh) return user
   const inBackground = (work: Promise<void>) => c.executionCtx.waitUntil(work)
-  if (!refresh && (await isRevoked(config, user.sid, nowMs, inBackground)))
+  if (await isRevoked(config, user.sid, nowMs, inBackground))
     throw new AppError('token_revoked', 'the session has ended')
+  // An isolate forgets an ended session before its refresh tokens expire: so the database is asked.
+  if (user.type === 'refresh' && takesEither(options)) await requireSession(config, user, now)
   return user
 }
 
-function checkOptions(user: Claims, { refresh, verifyType, roles, fresh }: GuardOptions): void {
+const takesEither = ({ verifyType, cookies }: GuardOptions) => verifyType === false || cookies
+
+function checkOptions(user: Claims, options: GuardOptions): void {
+  const { refresh, roles, fresh } = options
   if (refresh && user.type !== 'refresh') throw new AppError('token_not_refresh', 'an access token')
-  if (!refresh && verifyType !== false && user.type !== 'access')
+  if (!refresh && !takesEither(options) && user.type !== 'access')
     throw new AppError('token_not_access', 'a refresh token')
   const held = user.type === 'access' ? user.roles : []
   if (roles && !roles.some((role) => held.includes(role)))
@@ -81,12 +100,19 @@ function checkOptions(user: Claims, { refresh, verifyType, roles, fresh }: Guard
     throw new AppError('token_not_fresh', 'the login is too old', { maxAge: fresh })
 }
 
+/** The token that a request shows: the header's, else, where a route takes cookies, the cookie's. */
+function readToken(c: Context, { cookies }: GuardOptions): string | undefined {
+  const header = c.req.header('Authorization')
+  if (header) return readBearer(header)
+  return cookies && readRefreshCookie(c)
+}
+
+const BEARER = /^bearer +([^ ]+)$/i
+
 /** The token of an Authorization header. The scheme is compared without case (RFC 9110 11.1). */
-function readBearer(header = ''): string {
-  const [scheme = '', ...parts] = header.split(/ +/)
-  if (header === '') throw new AppError('authorization_missing', 'no header')
-  if (scheme.toLowerCase() !== 'bearer') throw new AppError('authorization_scheme', 'no Bearer')
-  const [token] = parts
-  if (!token || parts.length > 1) throw new AppError('authorization_malformed', 'not one token')
-  return token
+function readBearer(header: string): string {
+  const token = BEARER.exec(header)?.[1]
+  if (token) return token
+  if (!/^bearer( |$)/i.test(header)) throw new AppError('authorization_scheme', 'no Bearer')
+  throw new AppError('authorization_malformed', 'not one token')
 }

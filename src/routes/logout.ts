@@ -1,10 +1,11 @@
-// POST /logout: ends this session, the user's others, or all of them. Takes either token.
+// POST /logout: ends this session, the user's others, or all of them. Takes either token, or the cookie.
 
 import { Hono } from 'hono'
 
 import { endOtherSessions, endSession } from '../auth/sessions.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
+import { clearRefreshCookie } from '../middleware/cookies.ts'
 import { logEvent } from '../middleware/event.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateQuery } from '../middleware/validate.ts'
@@ -12,7 +13,7 @@ import { LogoutQuery } from '../schemas.ts'
 
 export const logout = new Hono<AppEnv>().post(
   '/logout',
-  jwtRequired({ verifyType: false }),
+  jwtRequired({ cookies: true }),
   validateQuery(LogoutQuery),
   async (c) => {
     const config = readConfig(c.env)
@@ -20,7 +21,10 @@ export const logout = new Hono<AppEnv>().post(
     const { scope } = c.req.valid('query')
     const { sub: username, sid } = c.var.user
     if (scope !== 'session') await endOtherSessions(config, sid, now)
-    if (scope !== 'others') await endSession(config, sid, now)
+    if (scope !== 'others') {
+      await endSession(config, sid, now)
+      clearRefreshCookie(c)
+    }
     await logEvent(c, 'info', 'session.revoked', { username, sid, reason: `logout: ${scope}` })
     return c.json({ message: 'Logged out' })
   },

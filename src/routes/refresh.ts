@@ -1,4 +1,4 @@
-// POST /refresh: a refresh token for new tokens.
+// POST /refresh: a refresh token, of the header or of the cookie, for new tokens.
 
 import { Hono } from 'hono'
 
@@ -7,18 +7,20 @@ import { importRing } from '../auth/keys.ts'
 import { refreshSession } from '../auth/sessions.ts'
 import { readConfig } from '../config.ts'
 import type { AppEnv } from '../factory.ts'
+import { answerTokens } from '../middleware/cookies.ts'
 import { logEvent } from '../middleware/event.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 
 export const refresh = new Hono<AppEnv>().post(
   '/refresh',
-  jwtRequired({ refresh: true }),
+  jwtRequired({ refresh: true, cookies: true }),
   async (c) => {
     const config = readConfig(c.env)
     const ring = await importRing(config)
     const now = Math.floor(Date.now() / 1000)
     const session = await refreshSession(config, c.var.user, now)
     await logEvent(c, 'info', 'session.refreshed', { username: session.username, sid: session.id })
-    return c.json(await issueTokens(session, ring, config, now))
+    const cookie = !c.req.header('Authorization') // so that is where the guard has found the token
+    return answerTokens(c, await issueTokens(session, ring, config, now), { cookie })
   },
 )

@@ -124,6 +124,20 @@ describe('a hundred failures for a name from all addresses', () => {
     pass(60)
     expect((await logIn(COSMO, '203.0.113.1')).status).toBe(200)
   }, 20_000)
+
+  it('do not pause the owner who has come in after all, however long the next pause would be', async () => {
+    const strict = createIsolate({ LOGIN_MAX_FAILURES_PER_NAME: '3' })
+    const from = (address: string, credentials = COSMO) => logIn(credentials, address, {}, strict)
+    for (const pause of [0, 0, 0, 60, 120, 240]) {
+      pass(pause)
+      expect((await from('198.51.100.1', WRONG)).status).toBe(401)
+    }
+    pass(480)
+    for (const address of ['203.0.113.1', '203.0.113.2'])
+      expect((await from(address)).status).toBe(200)
+    expect((await from('198.51.100.1', WRONG)).status).toBe(401)
+    await expectPaused(await from('203.0.113.1'), 960)
+  })
 })
 
 describe('what a client sends does not change how it is counted (ASVS 4.1.3):', () => {

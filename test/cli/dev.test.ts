@@ -51,7 +51,7 @@ describe('npm run dev on a fresh clone', () => {
   }, 60_000)
   afterAll(() => dev.stop())
 
-  it('makes .dev.vars with a random secret that its owner alone may read', () => {
+  it('makes .dev.vars with a random secret that its owner alone may read (ASVS 13.3.1)', () => {
     const [, secret = ''] = /^JWT_SECRET='([\w+/]{43}=)'\n$/.exec(vars()) ?? []
     expect(secret).not.toBe('')
     expect(statSync(join(project.folder, '.dev.vars')).mode & 0o777).toBe(0o600)

@@ -58,7 +58,8 @@ describe('every statement finds its rows by an index (CF limits)', () => {
       const explained = env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
       const values = Array.from({ length: parameters }, () => 1)
       const { results } = await explained.bind(...values).all<{ detail: string }>()
-      for (const { detail } of results) expect(detail).not.toMatch(/^SCAN (?!CONSTANT|counter)/)
+      for (const { detail } of results)
+        expect(detail).not.toMatch(/^SCAN (?!CONSTANT|counter|json_each)/)
     },
   )
 })

@@ -14,46 +14,90 @@ const requireOfWrangler = createRequire(
 )
 const { Miniflare, convertV4MiniflareOptions } = requireOfWrangler('miniflare')
 
-/** Builds the Worker as it is deployed; the folder of its modules. */
-export function buildWorker(): string {
+const MIGRATIONS = 'src/db/migrations'
+
+/** Builds the Worker as it is deployed, or another `entry` in the same way; the folder of its modules. */
+export function buildWorker(entry?: string, { minify = true } = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-build-'))
   const bin = join(dirname(requireOfWrangler.resolve('./package.json')), 'bin', 'wrangler.js')
-  execFileSync(process.execPath, [bin, 'deploy', '--dry-run', '--outdir', folder], {
+  const script = [...(entry === undefined ? [] : [entry]), ...(minify ? [] : ['--no-minify'])]
+  execFileSync(process.execPath, [bin, 'deploy', ...script, '--dry-run', '--outdir', folder], {
     env: { ...process.env, WRANGLER_SEND_METRICS: 'false' },
     stdio: 'pipe',
   })
   return folder
 }
 
+/** The modules of a build, the entry first. */
+export function readModules(build: string) {
+  const names = readdirSync(build)
+  const read = (ending: string) =>
+    names
+      .filter((name) => name.endsWith(ending))
+      .map((path) => ({ path, contents: readFileSync(join(build, path)) }))
+  const [entry] = read('.js')
+  if (!entry) throw new Error(`no module in ${build}`)
+  return [
+    { type: 'ESModule', path: entry.path, contents: entry.contents.toString() },
+    ...read('.wasm').map((module) => ({ type: 'CompiledWasm', ...module })),
+  ]
+}
+
 export type Host = {
   fetch(worker: string, path: string, init?: RequestInit): Promise<Response>
   db: D1Database
+  /** Where the first Worker is reached over HTTP. */
+  url: URL
+  /** Where each Worker is reached over HTTP, on a socket of its own with nothing in front. */
+  urls: Record<string, URL>
+  /** Where the inspector of workerd listens. */
+  inspector: URL | undefined
+  /** The process id of workerd. */
+  pid: number
   dispose(): Promise<void>
 }
 
-/** Starts a Worker for each entry of `workers`, by name with its bindings, over one migrated database; an address may log in `loginLimit` times a minute. */
+type Options = {
+  /** How often an address may try to log in, in a minute. */
+  loginLimit?: number
+  /** Gets each line that a Worker logs. */
+  onLog?: (line: string) => void
+  /** Keeps the database in this folder: a host that is started on it again goes on with it. */
+  folder?: string
+  /** Further Workers, by name with the build of each; they get the bindings of the first. */
+  peers?: Record<string, string>
+  /** Opens the inspector of workerd. */
+  inspect?: boolean
+}
+
+/** Starts a Worker for each entry of `workers`, by name with its bindings, over one migrated database. */
 export async function startHost(
   build: string,
   workers: Record<string, Record<string, string>>,
-  loginLimit = 1_000_000,
+  { loginLimit = 1_000_000, onLog = () => {}, folder, peers = {}, inspect = false }: Options = {},
 ): Promise<Host> {
   const { vars, compatibility_date: compatibilityDate } = readConfig({}, { hideWarnings: true })
-  const wasm = readdirSync(build).filter((name) => name.endsWith('.wasm'))
-  const modules = [
-    { type: 'ESModule', path: 'index.js', contents: readFileSync(join(build, 'index.js'), 'utf8') },
-    ...wasm.map((path) => ({
-      type: 'CompiledWasm',
-      path,
-      contents: readFileSync(join(build, path)),
+  const modules = readModules(build)
+  const [first = '', bindingsOfFirst] = Object.entries(workers)[0] ?? []
+  const all = [
+    ...Object.entries(workers).map(([name, bindings]) => ({ name, modules, bindings })),
+    ...Object.entries(peers).map(([name, own]) => ({
+      name,
+      modules: readModules(own),
+      bindings: bindingsOfFirst,
     })),
   ]
+  const before = listChildren()
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      workers: Object.entries(workers).map(([name, bindings]) => ({
-        name,
-        modules,
+      ...(folder && { resourcePersistencePath: folder }),
+      handleStructuredLogs: ({ message }: { message: string }) => onLog(message),
+      ...(inspect && { inspectorPort: 0 }),
+      workers: all.map(({ bindings, ...worker }) => ({
+        ...worker,
         compatibilityDate,
         bindings: { ...vars, ...bindings },
+        unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
         d1Databases: { DB: 'latchkey' },
         ratelimits: {
           LOGIN_LIMITER: { namespace_id: '1', simple: { limit: loginLimit, period: 60 } },
@@ -61,17 +105,21 @@ export async function startHost(
       })),
     }),
   )
-  const [first = ''] = Object.keys(workers)
   const db: D1Database = await miniflare.getD1Database('DB', first)
-  const folder = 'src/db/migrations'
-  for (const file of readdirSync(folder).toSorted())
-    await db.batch(
-      splitSql(readFileSync(join(folder, file), 'utf8')).map((sql: string) => db.prepare(sql)),
-    )
+  await migrate(db)
   const fetchers = new Map<string, { fetch: typeof fetch }>()
-  for (const name of Object.keys(workers)) fetchers.set(name, await miniflare.getWorker(name))
+  const urls: Record<string, URL> = {}
+  for (const { name } of all) {
+    fetchers.set(name, await miniflare.getWorker(name))
+    urls[name] = await miniflare.unsafeGetDirectURL(name)
+  }
+  const pid = listChildren().find((child) => !before.includes(child)) ?? 0
   return {
     db,
+    url: await miniflare.ready,
+    urls,
+    inspector: inspect ? await miniflare.getInspectorURL() : undefined,
+    pid,
     fetch: (worker, path, init) => {
       const fetcher = fetchers.get(worker)
       if (!fetcher) throw new Error(`no Worker ${worker}`)
@@ -79,4 +127,27 @@ export async function startHost(
     },
     dispose: () => miniflare.dispose(),
   }
+}
+
+/** The migrations in their order, unless they have been applied in an earlier run. */
+async function migrate(db: D1Database): Promise<void> {
+  const known = await db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'd1_migrations'").all()
+  if (known.results.length) return
+  await db.prepare('CREATE TABLE d1_migrations (name TEXT PRIMARY KEY)').run()
+  for (const file of readdirSync(MIGRATIONS).toSorted()) {
+    const statements = splitSql(readFileSync(join(MIGRATIONS, file), 'utf8'))
+    const applied = db.prepare('INSERT INTO d1_migrations VALUES (?1)').bind(file)
+    await db.batch([...statements.map((sql: string) => db.prepare(sql)), applied])
+  }
+}
+
+/** The child processes that are workerd. */
+function listChildren(): number[] {
+  const tasks = readdirSync('/proc/self/task')
+  const children = tasks.flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' ').map(Number),
+  )
+  return children.filter(
+    (pid) => pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'workerd',
+  )
 }

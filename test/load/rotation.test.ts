@@ -100,7 +100,7 @@ describe.each(['HS256', 'EdDSA'] as const)(
       return clients
     }
 
-    it('rejects not one of 2,000 requests while two Workers go through it at different moments', async () => {
+    it('rejects not one of 2,000 requests while two Workers go through it at different moments (ASVS 11.2.2)', async () => {
       const clients = await run([
         [0, 0],
         [1, 0],

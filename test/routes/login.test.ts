@@ -105,6 +105,11 @@ describe('a body that is refused by the schema is 400 with', () => {
     ['a list and an object', '{"username":[],"password":{}}', { username: TYPE, password: TYPE }],
     ['an unknown field', '{"username":"x","password":"y","extra":1}', { extra: UNKNOWN }],
     [
+      'half a surrogate pair: any other would be taken for the same (ASVS 6.2.8)',
+      String.raw`{"username":"x","password":"\ud83d"}`,
+      { password: TYPE },
+    ],
+    [
       "every field's errors at once",
       '{"username":"","extra":1}',
       { username: EMPTY, password: MISSING, extra: UNKNOWN },
@@ -162,7 +167,7 @@ describe('a body that is no JSON', () => {
 describe('a body over 8 KiB', () => {
   const body = JSON.stringify({ username: 'cosmo', password: 'x'.repeat(8192) })
 
-  it('is 413 before it is parsed', async () => {
+  it('is 413 before it is parsed (ASVS 15.1.3)', async () => {
     const response = await post(body)
     expect(response.status).toBe(413)
     expect(await response.text()).toBe('{"error":"Request body is too large"}')

@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { addUser, readSegment, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
@@ -48,6 +48,34 @@ describe('a logout ends the session at once where it happens (ASVS 7.4.1)', () =
     await isolate.post('/logout', token)
     expect((await other.post('/logout', token)).status).toBe(200)
   })
+})
+
+describe('a refresh token of a session that ended a day ago (ASVS 7.4.1)', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it.each(['/logout', '/logout?scope=others', '/logout?scope=all'])(
+    'ends nothing on %s',
+    async (path) => {
+      vi.useFakeTimers({ toFake: ['Date'] })
+      const { refresh_token: token } = await startSession()
+      await isolate.post('/logout', token)
+      vi.setSystemTime(Date.now() + 86_400_000)
+      const other = await startSession()
+      const response = await createIsolate().post(path, token)
+      expect(response.status).toBe(401)
+      expect(await response.text()).toBe('{"msg":"Token has been revoked"}')
+      expect(await statusOf(other.access_token)).toBe(200)
+    },
+  )
+})
+
+it('a logout with a refresh token that was used long ago is 401, and ends the session all the same', async () => {
+  const first = await startSession()
+  const second = await (await isolate.post('/refresh', first.refresh_token)).json<typeof first>()
+  await env.DB.prepare('UPDATE sessions SET rotated_at = rotated_at - 31').run()
+  expect((await isolate.post('/logout', first.refresh_token)).status).toBe(401)
+  expect((await isolate.post('/refresh', second.refresh_token)).status).toBe(401)
+  expect(await statusOf(second.access_token)).toBe(401)
 })
 
 describe('the scope of a logout', () => {

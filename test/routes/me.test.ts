@@ -81,6 +81,13 @@ describe('PUT /me/password', () => {
       'Is a common password.',
     ],
     [
+      'a new one that ends in half a surrogate pair (ASVS 6.2.8)',
+      COSMO.password,
+      `${NEXT}\ud83d`,
+      'new_password',
+      'Not a valid string.',
+    ],
+    [
       'a common new one in capitals',
       COSMO.password,
       'PASSWORDPASSWORD',

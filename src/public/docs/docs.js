@@ -1,0 +1,3 @@
+// Shows openapi.json. swagger-ui-bundle.js is copied from npm by `npm install`.
+
+SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', validatorUrl: null })

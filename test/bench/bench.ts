@@ -1,0 +1,78 @@
+// `npm run bench`: what Latchkey costs on workerd, beside a bare Worker, Hono, and Hono's own jwt().
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+
+import { drawChart } from './chart.ts'
+import { measureColdStart } from './cold-start.ts'
+import { measureGuarded } from './guarded.ts'
+import { measureLogin } from './login.ts'
+import { measureMemory } from './memory.ts'
+import { profile } from './profile.ts'
+import { type Results, renderResults } from './report.ts'
+import { buildAll } from './setting.ts'
+import { measureStatements } from './statements.ts'
+
+const HELP = `Measures what Latchkey costs, on this machine's workerd over loopback.
+
+  npm run bench                 all of it: some three minutes
+  npm run bench -- --quick      fewer and shorter rounds: under a minute, for a first look
+  npm run bench -- --profile    a CPU profile of the guarded request alone
+
+Prints a table, and writes results.json and chart.svg (or guarded.cpuprofile) into dist/bench/.
+A target that is missed is marked; the exit status does not tell, since machines are noisy.
+`
+
+const FULL = {
+  rounds: 40,
+  requests: 1500,
+  logins: 200,
+  refreshes: 500,
+  coldStarts: 15,
+  tokens: 100_000,
+}
+const QUICK = { rounds: 5, requests: 500, logins: 30, refreshes: 60, coldStarts: 3, tokens: 10_000 }
+
+export type Effort = typeof FULL
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+const FOLDER = 'dist/bench'
+const report = (text: string) => process.stderr.write(`${text}\n`)
+
+async function measure(effort: Effort): Promise<Results> {
+  report('building the Workers')
+  const builds = buildAll()
+  return {
+    quick: options.quick,
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${process.platform}`,
+    effort,
+    guarded: await measureGuarded(builds, effort, report),
+    login: await measureLogin(builds, effort, report),
+    statements: await measureStatements(builds, report),
+    coldStart: await measureColdStart(builds, effort, report),
+    memory: await measureMemory(builds, effort, report),
+  }
+}
+
+if (options.help) {
+  process.stdout.write(HELP)
+} else if (options.profile) {
+  mkdirSync(FOLDER, { recursive: true })
+  process.stdout.write(await profile(`${FOLDER}/guarded.cpuprofile`, report))
+} else {
+  const results = await measure(options.quick ? QUICK : FULL)
+  mkdirSync(FOLDER, { recursive: true })
+  writeFileSync(`${FOLDER}/results.json`, `${JSON.stringify(results, null, 2)}\n`)
+  writeFileSync(`${FOLDER}/chart.svg`, drawChart(results))
+  process.stdout.write(renderResults(results))
+  report(`written: ${FOLDER}/results.json and ${FOLDER}/chart.svg`)
+}

@@ -1,0 +1,121 @@
+// What a guarded request costs, in rounds that are interleaved with those of its peers.
+
+import { type Host, startHost } from '../load/host.ts'
+import type { Effort } from './bench.ts'
+import { Client, type NextRequest, toWire } from './load.ts'
+import { readCpuMicros } from './process.ts'
+import { type Builds, median, mintTokens, quantile, type Report, SECRET } from './setting.ts'
+
+const CONNECTIONS = 16
+
+type Subject = { name: string; worker: string; tokens: 'one' | '500' | 'new' }
+
+const SUBJECTS: Subject[] = [
+  { name: 'bare Worker', worker: 'bare', tokens: 'one' },
+  { name: 'Hono', worker: 'hono', tokens: 'one' },
+  { name: 'Hono, same headers', worker: 'hono-headers', tokens: 'one' },
+  { name: 'Hono, stock jwt()', worker: 'hono-jwt', tokens: 'one' },
+  { name: 'Latchkey, a known token', worker: 'latchkey', tokens: 'one' },
+  { name: 'Latchkey, 500 tokens in turn', worker: 'latchkey', tokens: '500' },
+  { name: 'Latchkey, tokens never seen', worker: 'newcomers', tokens: 'new' },
+]
+
+/** Medians over the rounds: times in milliseconds, CPU in microseconds of the runtime process. */
+export type GuardedRow = {
+  name: string
+  perSecond: number
+  p50: number
+  p99: number
+  cpu: number
+  /** CPU by that of the bare Worker, of Hono with the same headers and of the stock jwt(), in the same round. */
+  toBare: number
+  toHeaders: number
+  toJwt: number
+}
+
+type Sample = { perSecond: number; p50: number; p99: number; cpu: number }
+
+export async function measureGuarded(
+  builds: Builds,
+  { rounds, requests }: Effort,
+  report: Report,
+): Promise<GuardedRow[]> {
+  const { bare, hono, 'hono-headers': headers, 'hono-jwt': jwt, latchkey } = builds
+  const peers = { bare, hono, 'hono-headers': headers, 'hono-jwt': jwt, newcomers: latchkey }
+  const host = await startHost(latchkey, { latchkey: { JWT_SECRET: SECRET } }, { peers })
+  const clients = new Map(
+    Object.entries(host.urls).map(([name, url]) => [name, new Client(url, CONNECTIONS)]),
+  )
+  const known = await mintTokens(500)
+  const samples = new Map(SUBJECTS.map((subject) => [subject, [] as Sample[]]))
+  for (let round = 0; round <= rounds; round += 1) {
+    report(round === 0 ? 'guarded requests: warming up' : `guarded requests: ${round}/${rounds}`)
+    // In another order each time, so that none always comes after the same one.
+    for (const subject of shuffle(SUBJECTS)) {
+      const client = clients.get(subject.worker)
+      if (!client) throw new Error(`no Worker ${subject.worker}`)
+      const next = await prepare(subject, known, host, requests)
+      const sample = await take(client, next, host.pid, requests)
+      if (round > 0) samples.get(subject)?.push(sample)
+    }
+  }
+  await host.dispose()
+  return summarise(samples)
+}
+
+const shuffle = <Item>(items: Item[]): Item[] =>
+  items
+    .map((item) => ({ item, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+
+async function prepare(
+  { worker, tokens }: Subject,
+  known: string[],
+  host: Host,
+  requests: number,
+): Promise<NextRequest> {
+  const own = { one: known.slice(0, 1), 500: known, new: [] }[tokens]
+  const used = tokens === 'new' ? await mintTokens(requests) : own
+  const url = host.urls[worker]
+  if (!url) throw new Error(`no Worker ${worker}`)
+  const wires = used.map((token) => toWire(url, { token }))
+  let sent = 0
+  return () => wires[sent++ % wires.length] ?? ''
+}
+
+async function take(
+  client: Client,
+  next: NextRequest,
+  pid: number,
+  requests: number,
+): Promise<Sample> {
+  const begun = performance.now()
+  const before = readCpuMicros(pid)
+  const times = await client.run(requests, next)
+  const cpu = (readCpuMicros(pid) - before) / requests
+  const seconds = (performance.now() - begun) / 1000
+  return {
+    perSecond: requests / seconds,
+    p50: quantile(times, 0.5),
+    p99: quantile(times, 0.99),
+    cpu,
+  }
+}
+
+function summarise(samples: Map<Subject, Sample[]>): GuardedRow[] {
+  const rows = [...samples].map(([{ name }, list]) => ({ name, list }))
+  const cpusOf = (name: string) => rows.find((row) => row.name === name)?.list ?? []
+  const ratio = (list: Sample[], to: string) =>
+    median(list.map(({ cpu }, round) => cpu / (cpusOf(to)[round]?.cpu ?? NaN)))
+  return rows.map(({ name, list }) => ({
+    name,
+    perSecond: median(list.map(({ perSecond }) => perSecond)),
+    p50: median(list.map(({ p50 }) => p50)),
+    p99: median(list.map(({ p99 }) => p99)),
+    cpu: median(list.map(({ cpu }) => cpu)),
+    toBare: ratio(list, 'bare Worker'),
+    toHeaders: ratio(list, 'Hono, same headers'),
+    toJwt: ratio(list, 'Hono, stock jwt()'),
+  }))
+}

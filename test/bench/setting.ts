@@ -1,0 +1,61 @@
+// What all measurements share: the builds, the tokens and the statistics.
+
+import { sign } from 'hono/jwt'
+
+import { importKey } from '../../src/auth/keys.ts'
+import { generateSecret } from '../../src/cli/ring-file.ts'
+import { buildWorker } from '../load/host.ts'
+
+const PEERS = [
+  'bare',
+  'hono',
+  'hono-headers',
+  'hono-jwt',
+  'argon2',
+  'login-statements',
+  'counted',
+] as const
+
+export type Builds = Record<'latchkey' | (typeof PEERS)[number], string>
+export type Report = (text: string) => void
+
+/** Builds every Worker in the way in which Latchkey is deployed; the folder of each. */
+export function buildAll(): Builds {
+  const peers = PEERS.map((name) => [name, buildWorker(`test/bench/workers/${name}.ts`)] as const)
+  return { ...(Object.fromEntries(peers) as Omit<Builds, 'latchkey'>), latchkey: buildWorker() }
+}
+
+export const SECRET = await generateSecret('HS256')
+const { signing } = await importKey(SECRET)
+let minted = 0
+
+/** Access tokens of one session, each another, as the Worker would have issued them. */
+export function mintTokens(count: number): Promise<string[]> {
+  const now = Math.floor(Date.now() / 1000)
+  return Promise.all(
+    Array.from({ length: count }, () => {
+      minted += 1
+      const claims = {
+        iss: 'latchkey',
+        aud: 'latchkey',
+        sub: 'cosmo',
+        sid: 'Zm9vYmFyYmF6cXV4cXV1eA',
+        auth_time: now,
+        type: 'access',
+        jti: String(minted).padStart(22, '0'),
+        roles: [],
+        iat: now,
+        exp: now + 900,
+      }
+      return sign(claims, signing)
+    }),
+  )
+}
+
+/** The number below which a share of them lies. */
+export function quantile(numbers: number[], share: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
+}
+
+export const median = (numbers: number[]): number => quantile(numbers, 0.5)

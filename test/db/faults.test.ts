@@ -1,0 +1,67 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it } from 'vitest'
+
+import { COSMO, addUser, logged, startSession } from '../helpers.ts'
+import { createIsolate } from '../isolates.ts'
+
+type Isolate = ReturnType<typeof createIsolate>
+type Tokens = Awaited<ReturnType<typeof startSession>>
+
+beforeEach(() => addUser())
+
+const postJson = (isolate: Isolate, path: string, body: object, headers = {}) =>
+  isolate.fetch(path, {
+    method: path === '/login' ? 'POST' : 'PUT',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+
+/** Every way to the database: each on a session of its own, by an isolate of its own. */
+const WAYS: [title: string, ask: (isolate: Isolate, tokens: Tokens) => Promise<Response>][] = [
+  ['a login', (isolate) => postJson(isolate, '/login', COSMO)],
+  ['a refresh', (isolate, tokens) => isolate.post('/refresh', tokens.refresh_token)],
+  ['a logout', (isolate, tokens) => isolate.post('/logout', tokens.access_token)],
+  ['a guarded request', (isolate, tokens) => isolate.get('/protected', tokens.access_token)],
+  ['the list of sessions', (isolate, tokens) => isolate.get('/sessions', tokens.access_token)],
+  [
+    'a change of password',
+    (isolate, tokens) =>
+      postJson(
+        isolate,
+        '/me/password',
+        { current_password: COSMO.password, new_password: 'a dog in a rocket, barking' },
+        { Authorization: `Bearer ${tokens.access_token}` },
+      ),
+  ],
+]
+
+async function expectUnavailable(response: Response): Promise<void> {
+  expect(response.status).toBe(503)
+  expect(response.headers.get('Retry-After')).toBe('5')
+  expect(await response.text()).toBe('{"error":"Service unavailable"}')
+}
+
+it('a database that never answers is a 503 after five seconds, and is asked again at the next request', async () => {
+  const begun = WAYS.map(async ([, ask]) => {
+    const tokens = await startSession()
+    const isolate = createIsolate()
+    isolate.fault = { at: 1, when: 'never' }
+    await expectUnavailable(await ask(isolate, tokens))
+    return () => ask(isolate, tokens)
+  })
+  for (const askAgain of await Promise.all(begun)) expect((await askAgain()).ok).toBe(true)
+}, 20_000)
+
+describe('a database that lacks a migration is a 503 whose log line says what to type, until it is applied:', () => {
+  it.each(WAYS)('%s', async (title, ask) => {
+    const tokens = await startSession()
+    const isolate = createIsolate()
+    const table = /login|password/.test(title) ? 'login_failures' : 'sessions'
+    await env.DB.prepare(`ALTER TABLE ${table} RENAME TO elsewhere`).run()
+    const response = await ask(isolate, tokens)
+    await env.DB.prepare(`ALTER TABLE elsewhere RENAME TO ${table}`).run()
+    await expectUnavailable(response)
+    expect(logged.at(-1)).toContain("run 'npm run db:migrate'")
+    expect((await ask(isolate, tokens)).ok).toBe(true)
+  })
+})

@@ -1,0 +1,133 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { Agent, type IncomingHttpHeaders, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+import { hashPassword } from '../../src/auth/passwords.ts'
+import { argon2id } from '../../src/cli/argon2.ts'
+import { generateSecret } from '../../src/cli/ring-file.ts'
+import { insertUser } from '../../src/db/users.ts'
+import { CREDENTIALS, type Hostile, hostile } from './hostile.ts'
+import { buildWorker, type Host, startHost } from './host.ts'
+
+const REQUESTS = 20_000
+const AT_ONCE = 20
+
+let host: Host
+/** A Worker that does nothing gets the same requests: workerd itself grows with their number. */
+let bare: Host
+beforeAll(async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-bare-'))
+  writeFileSync(join(folder, 'index.js'), 'export default { fetch: () => Response.json({}) }')
+  bare = await startHost(folder, { bare: {} })
+  host = await startHost(buildWorker(), {
+    latchkey: {
+      JWT_SECRET: await generateSecret('HS256'),
+      CORS_ORIGINS: 'https://app.example.com',
+      LOGIN_MAX_FAILURES: '1000000',
+      LOGIN_MAX_FAILURES_PER_NAME: '1000000',
+    },
+  })
+  const passwordHash = hashPassword('space-corgi', argon2id)
+  await insertUser(host.db, { username: 'cosmo', passwordHash, roles: [] }, 1)
+}, 120_000)
+afterAll(() => Promise.all([host.dispose(), bare.dispose()]))
+
+type Tokens = { access_token: string; refresh_token: string }
+
+/** New tokens: hostile requests end the sessions of old ones. */
+async function logIn(): Promise<Tokens> {
+  const response = await host.fetch('latchkey', '/login', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: CREDENTIALS,
+  })
+  return (await response.json()) as Tokens
+}
+
+function toHeaders({ token, headers, body }: Hostile, tokens: Tokens) {
+  const { access_token: access, refresh_token: refresh } = tokens
+  const last = access.endsWith('A') ? 'E' : 'A'
+  const text = { access, refresh, cut: access.slice(0, -20), changed: access.slice(0, -1) + last }
+  return {
+    ...headers,
+    'Content-Length': Buffer.byteLength(body),
+    ...(token !== 'none' && { Authorization: `Bearer ${text[token]}` }),
+  }
+}
+
+const agent = new Agent({ keepAlive: true })
+
+type Answer = { status: number; headers: IncomingHttpHeaders; text: string }
+
+/** Sends it over HTTP/1.1 as it is: fetch would not take every header. */
+const send = (to: Host, one: Hostile, tokens: Tokens): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const { method, path, body } = one
+    const headers = toHeaders(one, tokens)
+    const options = { method, path, headers, timeout: 5000, agent }
+    const outgoing = request(to.url.href, options, async (incoming) => {
+      const text = Buffer.concat(await incoming.toArray()).toString()
+      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text })
+    })
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer in 5 s')))
+    // A server may close a kept connection just when it is used again: that is no answer.
+    outgoing.on('error', (error) =>
+      outgoing.reusedSocket ? resolve(send(to, one, tokens)) : reject(error),
+    )
+    outgoing.end(body)
+  })
+
+/** What is wrong with an answer, whatever was asked. */
+function* problemsOf({ method }: Hostile, { status, headers, text }: Answer) {
+  if (status > 503 || (status >= 500 && status !== 503)) yield 'a 5xx'
+  if (status === 503 && !(Number(headers['retry-after']) > 0)) yield 'a 503 without Retry-After'
+  if (method === 'HEAD' || status === 204) return
+  if (headers['content-type'] !== 'application/json') yield 'another content type'
+  if (!isJsonObject(text)) yield 'no JSON object'
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    return text.startsWith('{') && Boolean(JSON.parse(text))
+  } catch {
+    return false // a SyntaxError
+  }
+}
+
+/** The resident memory of workerd, in MiB. */
+const readMemory = ({ pid }: Host) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+
+it('20,000 hostile requests over every route: JSON answers, no 5xx but the documented 503, no hang, and no memory kept (ASVS 2.2.1, 16.5.3)', async () => {
+  const statuses: Record<number, number> = {}
+  const before = [host, bare].map(readMemory)
+  let tokens = await logIn()
+  let sent = 0
+  const batch = fc.array(hostile, { minLength: AT_ONCE, maxLength: AT_ONCE })
+  const property = fc.asyncProperty(batch, async (requests) => {
+    if (sent % 500 === 0) tokens = await logIn()
+    sent += requests.length
+    const problems = requests.map(async (one) => {
+      await send(bare, one, tokens)
+      const answer = await send(host, one, tokens)
+      statuses[answer.status] = (statuses[answer.status] ?? 0) + 1
+      return [...problemsOf(one, answer)].map((problem) => ({ problem, one, answer }))
+    })
+    expect((await Promise.all(problems)).flat()).toEqual([])
+  })
+  await fc.assert(property, { numRuns: REQUESTS / AT_ONCE })
+  const [grown = 0, bareGrown = 0] = [host, bare].map(
+    (one, index) => readMemory(one) - (before[index] ?? 0),
+  )
+  console.log(
+    `${sent} requests: ${JSON.stringify(statuses)}; memory grew by ${grown.toFixed(0)} MiB, that of a bare Worker by ${bareGrown.toFixed(0)} MiB`,
+  )
+  expect(Object.keys(statuses)).toEqual(
+    expect.arrayContaining(['200', '400', '401', '404', '405', '413', '415']),
+  )
+  expect(grown).toBeLessThan(bareGrown + 256) // D1 and argon2id live in the same process
+}, 300_000)

@@ -1,0 +1,136 @@
+// Requests as an attacker, or a broken client, would make them.
+
+import * as fc from 'fast-check'
+
+const ROUTES = [
+  'GET /protected',
+  'GET /secure-data',
+  'POST /login',
+  'POST /refresh',
+  'POST /logout',
+  'GET /sessions',
+  'DELETE /sessions/x',
+  'PUT /me/password',
+  'GET /health',
+  'GET /ready',
+  'GET /.well-known/jwks.json',
+]
+
+/** A request as plain data, so that a counterexample can be read. */
+export type Hostile = {
+  method: string
+  path: string
+  headers: Record<string, string>
+  token: 'none' | 'access' | 'refresh' | 'cut' | 'changed'
+  body: string | Uint8Array
+}
+
+export const CREDENTIALS = JSON.stringify({ username: 'cosmo', password: 'space-corgi' })
+
+/** Any text that a header may hold. */
+const header = (max = 200) =>
+  fc.string({
+    unit: fc
+      .oneof(fc.integer({ min: 0x20, max: 0x7e }), fc.integer({ min: 0x80, max: 0xff }))
+      .map((code) => String.fromCharCode(code)),
+    maxLength: max,
+  })
+const segment = fc.oneof(
+  fc.base64String().map((text) => text.replace(/[+/=]/g, '_')),
+  fc.json().map((json) => Buffer.from(json).toString('base64url')),
+)
+const deep = fc
+  .integer({ min: 1, max: 4000 })
+  .map((depth) => `${'['.repeat(depth)}${']'.repeat(depth)}`)
+const fields = fc.dictionary(
+  fc.constantFrom(
+    'username',
+    'password',
+    'current_password',
+    'new_password',
+    'cookie',
+    '__proto__',
+    'constructor',
+    'x',
+  ),
+  fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('cosmo', 'space-corgi', ''),
+    fc.jsonValue(),
+    fc.string({ minLength: 9000, maxLength: 20_000 }),
+  ),
+)
+
+export const hostile: fc.Arbitrary<Hostile> = fc
+  .record({
+    route: fc.constantFrom(...ROUTES),
+    method: fc.oneof(
+      { weight: 5, arbitrary: fc.constant(undefined) }, // the route's own
+      fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'),
+    ),
+    tail: fc.oneof(
+      { weight: 6, arbitrary: fc.constant('') },
+      fc.webQueryParameters().map((query) => `?${query}`),
+      fc.constantFrom('?scope=all', '?scope=others', '?limit=1', '?limit=0&limit=9', '?after=1.x'),
+      fc.constantFrom('/', '//', '/%2e%2e/', '/%', '%00', '/%ff', '/__proto__', ';x', '%2f'),
+      fc.webSegment().map((part) => `/${part}`),
+    ),
+    token: fc.constantFrom('none', 'access', 'refresh', 'cut', 'changed') as fc.Arbitrary<
+      Hostile['token']
+    >,
+    headers: fc.dictionary(
+      fc.constantFrom(
+        'Content-Type',
+        'CF-Connecting-IP',
+        'X-Forwarded-For',
+        'Origin',
+        'Cookie',
+        'User-Agent',
+        'cf-ray',
+        'Sec-Fetch-Site',
+        'Accept',
+        'X-Session',
+        'Access-Control-Request-Method',
+        'Authorization',
+      ),
+      fc.oneof(
+        header(),
+        fc.ipV6(),
+        fc.constantFrom(
+          'null',
+          'application/json',
+          'application/json; charset=utf-8',
+          'text/plain',
+          'Bearer',
+          'Bearer x',
+          'Basic eA==',
+        ),
+        fc.tuple(segment, segment, segment).map((segments) => `Bearer ${segments.join('.')}`),
+        header(6000),
+      ),
+      { maxKeys: 4 },
+    ),
+    json: fc.boolean(),
+    body: fc.oneof(
+      fc.constant(CREDENTIALS),
+      fields.map((object) => JSON.stringify(object)),
+      fc.json(),
+      deep,
+      fc.string({ unit: 'binary' }),
+      fc.uint8Array({ maxLength: 500 }),
+      fc.constant('['.repeat(20_000)),
+    ),
+  })
+  .map(({ route, method, tail, token, headers, json, body }) => {
+    const [own = '', path = ''] = route.split(' ')
+    const used = method ?? own
+    const sent = json ? { ...headers, 'Content-Type': 'application/json' } : headers
+    const hasBody = used !== 'GET' && used !== 'HEAD'
+    return {
+      method: used,
+      path: path + tail,
+      headers: sent,
+      token,
+      body: hasBody ? body : '',
+    }
+  })
