@@ -17,6 +17,7 @@ const workers = cloudflareTest(async () => ({
 
 export default defineConfig({
   test: {
+    maxWorkers: 2, // most files wait for a server of their own
     coverage: {
       provider: 'istanbul',
       include: ['src/**/*.ts'],
