@@ -317,23 +317,6 @@ describe('npm run deploy stops before it changes anything when', () => {
 })
 
 it(
-  'a database of that name is taken, and not made a second time: its id may have been lost on the way',
-  async () => {
-    const { cloudflare, deploy, read, end } = await startStory()
-    const uuid = '11111111-2222-3333-4444-555555555555'
-    cloudflare.databases.push({ uuid, name: 'latchkey' })
-    const refusal = { status: 500, code: 7500, message: 'Refused by the stand-in' }
-    cloudflare.refuse('POST /d1/database/', refusal)
-    const { stdout } = await deploy()
-    expect(stdout).toContain('Database … latchkey was there; its id stands in wrangler.toml now')
-    expect(cloudflare.databases).toHaveLength(1)
-    expect(read('wrangler.toml')).toContain(`database_id = "${uuid}"`)
-    await end()
-  },
-  2 * MINUTES,
-)
-
-it(
   'a secret that is none is refused before the Worker is deployed with it',
   async () => {
     const { project, cloudflare, deploy, end } = await startStory()

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { experimental_getWranglerCommands as getWranglerCommands } from 'wrangler'
 
 const README = readFileSync('README.md', 'utf8')
@@ -57,29 +57,23 @@ it.each(npmRuns)('%s: package.json has that script', (command) => {
 })
 
 describe('the --help of the project has', () => {
-  const helps = new Map<string, Promise<string>>()
-  /** The help of a command of the project, or of what stands after it, where that has its own. */
-  const readHelp = (file: string, ...words: string[]) => {
-    const key = [file, ...words].join(' ')
-    const known = helps.get(key)
-    if (known) return known
-    const args = [file, ...words, '--help']
-    const help = promisify(execFile)(process.execPath, args).then(({ stdout }) => stdout)
-    helps.set(key, help)
-    return help
-  }
+  const helps = new Map<string, string>()
+  beforeAll(async () => {
+    for (const file of new Set(ownRuns.flatMap((command) => toFile(command) ?? []))) {
+      const { stdout } = await promisify(execFile)(process.execPath, [file, '--help'])
+      helps.set(file, stdout)
+    }
+  })
 
-  it.each(ownRuns)('what is in %s', async (command) => {
-    const file = toFile(command) ?? ''
+  it.each(ownRuns)('what is in %s', (command) => {
+    const help = helps.get(toFile(command) ?? '') ?? ''
     const [, asked = ''] = command.split(' -- ')
     for (const alternative of asked.split(' | ')) {
       const words = splitWords(alternative)
-      const named = words.filter((word) => /^[a-z]+$/.test(word))
-      const known = isKnown(await readHelp(file), named)
-      expect({ alternative, known }).toEqual({ alternative, known: true })
-      const help = await readHelp(file, ...named.slice(0, 1))
       for (const option of words.filter((word) => word.startsWith('--')))
         expect(help).toMatch(new RegExp(`${option}\\b`))
+      const named = words.filter((word) => /^[a-z]+$/.test(word))
+      expect({ alternative, known: isKnown(help, named) }).toEqual({ alternative, known: true })
     }
   })
 
