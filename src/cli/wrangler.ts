@@ -8,24 +8,20 @@ const manifest = createRequire(import.meta.url).resolve('wrangler/package.json')
 const BIN = join(dirname(manifest), 'bin', 'wrangler.js')
 
 /** Starts wrangler. `show`: it has the terminal; `keep`: its output is kept. */
-export function startWrangler(
-  args: string[],
-  output: 'show' | 'keep',
-  env: Record<string, string> = {},
-) {
+export function startWrangler(args: string[], output: 'show' | 'keep') {
   return spawn(process.execPath, [BIN, ...args], {
     stdio: output === 'show' ? 'inherit' : 'pipe',
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'log', ...env },
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'log' },
   })
 }
 
-/** Runs wrangler to its end, with `input` on its standard input when kept and `env` in its environment. `stdout` and `stderr` are empty where the output was shown. */
+/** Runs wrangler to its end, with `input` on its standard input when kept. `stdout` and `stderr` are empty where the output was shown. */
 export function runWrangler(
   args: string[],
   output: 'show' | 'keep',
-  { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {},
+  input = '',
 ): Promise<{ ok: boolean; stdout: string; stderr: string }> {
-  const child = startWrangler(args, output, env)
+  const child = startWrangler(args, output)
   let stdout = ''
   let stderr = ''
   child.stdin?.end(input)
