@@ -59,15 +59,16 @@ export async function openPage(context: BrowserContext): Promise<Page> {
   return page
 }
 
+/** Pages that were opened on another origin: what they are refused is no problem of ours. */
+export const strangers = new WeakSet<Page>()
+
 /**
  * Collects errors of the console, of scripts and of the policy. Chromium itself notes each answer of
- * 400 or above as an error of the console; those that the API means to give are none. Nor is what a
- * page of another origin does.
+ * 400 or above as an error of the console; those that the API means to give are none.
  */
 async function watch(context: BrowserContext): Promise<string[]> {
   const problems: string[] = []
-  const isOurs = (page: Page | null) =>
-    !page || !/^https?:/.test(page.url()) || page.url().startsWith(origin)
+  const isOurs = (page: Page | null) => !page || !strangers.has(page)
   const answers = /^Failed to load resource: the server responded with a status of 4\d\d /
   context.on('console', (message) => {
     const ofApi = new URL(message.location().url || origin).origin === origin

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 
-import { it, logIn, origin, send } from './browser.ts'
+import { it, logIn, origin, send, strangers } from './browser.ts'
 
 const server = createServer((_request, response) =>
   response.setHeader('Content-Type', 'text/html').end('<title>Kittens</title>'),
@@ -27,6 +27,7 @@ type Drawn = { path: string; status: number; cookies: number }
 /** Opens the hostile page, and notes what it draws from the Worker: below what a page is shown of it. */
 async function openKittens(context: BrowserContext, host: string) {
   const page = await context.newPage()
+  strangers.add(page)
   await page.goto(`http://${host}:${port}`)
   const debuggerOf = await context.newCDPSession(page)
   const drawn = new Map<string, Drawn>()
