@@ -1,67 +1,78 @@
-// npm run deploy: production's migrations, then the Worker, with a secret if it has none.
+// npm run deploy: from a clone to a Worker that is ready, in steps that can all be repeated.
 
 import { parseArgs } from 'node:util'
 
+import {
+  applyMigrations,
+  checkReadiness,
+  checkSettings,
+  deploy,
+  ensureDatabase,
+  ensureSecret,
+  logIn,
+  type Options,
+} from './deploy-steps.ts'
 import { Failure, runCommand } from './failure.ts'
-import { generateSecret, readRing, ringFile, writeRing } from './ring-file.ts'
-import { runWrangler } from './wrangler.ts'
+import { startSteps } from './steps.ts'
 
-const HELP = `Usage: npm run deploy [-- <options of wrangler deploy>]
+const HELP = `Usage: npm run deploy [-- <options>]
 
-Applies the migrations to production's database, makes a JWT_SECRET if the Worker has none (kept in
-.keys.production, which 'npm run keys' needs and git ignores), then deploys. Safe to run again.`
+Checks the settings and the log-in, makes the database if there is none, applies the migrations, makes
+a JWT_SECRET if the Worker has none (kept in .keys.production, which 'npm run keys' needs and git
+ignores), deploys, and asks /ready. Every step can be repeated.
 
-/** Runs one step of wrangler; a failure says what had been done and how to go on. */
-async function takeStep(title: string, args: string[], done: string[]): Promise<void> {
-  console.log(`\n${title} …`)
-  const { ok } = await runWrangler(args, 'show')
-  if (!ok)
+  --env <name>      an environment of wrangler.toml: its Worker, database and secrets are its own
+  --url <url>       where to ask /ready, if not at the address that wrangler names
+  --wait <seconds>  for how long to ask again: 60
+  --dry-run         check, build, and say what would be done
+  --help            this text`
+
+function parseCommandLine(): Options | undefined {
+  const { env, url, wait, help, 'dry-run': dryRun } = parseOptions()
+  if (help) return undefined
+  const seconds = Number(wait)
+  if (!/^\d{1,4}$/.test(wait)) throw new Failure(`'${wait}' is no number of seconds.\n\n${HELP}`, 2)
+  if (url !== undefined && !/^https?:\/\/./.test(url))
+    throw new Failure(`'${url}' is no URL.\n\n${HELP}`, 2)
+  return { env, url, wait: seconds, dryRun }
+}
+
+function parseOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        env: { type: 'string', short: 'e' },
+        url: { type: 'string' },
+        wait: { type: 'string', default: '60' },
+        'dry-run': { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    return values
+  } catch {
+    // An unknown option, which may be a secret: it is not repeated.
     throw new Failure(
-      `\n${title} failed. Done before: ${done.join(', ') || 'nothing'}.` +
-        "\nMend what wrangler says above and run 'npm run deploy' again: every step can be repeated.",
-    )
-  done.push(title)
-}
-
-/** Whether the deployed Worker has its secret; not, when there is no Worker yet. */
-async function hasSecret(environment: string[]): Promise<boolean> {
-  const { ok, stdout, stderr } = await runWrangler(['secret', 'list', ...environment], 'keep')
-  if (ok) return stdout.includes('"JWT_SECRET"')
-  // Anything else must not look like a Worker without a secret: a new one would end every session.
-  if (/Worker ".*" not found/.test(stdout + stderr)) return false
-  throw new Failure(`Cannot tell whether the Worker has a secret:\n${stdout}${stderr}`)
-}
-
-/**
- * A first secret goes up together with the Worker: `secret put` needs a Worker, and a deployment
- * needs the required secret.
- */
-async function chooseSecrets(env: string | undefined, environment: string[]): Promise<string[]> {
-  const file = ringFile(true, env)
-  if (await hasSecret(environment)) return []
-  if (!readRing(file).JWT_SECRET) {
-    writeRing(file, { JWT_SECRET: await generateSecret('HS256') })
-    console.log(
-      `Made a random JWT_SECRET in ${file}: keep that file, 'npm run keys' rotates with it.`,
+      `Unknown option. What wrangler takes may stand in wrangler.toml.\n\n${HELP}`,
+      2,
     )
   }
-  return ['--secrets-file', file]
 }
 
 await runCommand(async () => {
-  const passedOn = process.argv.slice(2)
-  const { values } = parseArgs({
-    strict: false,
-    args: passedOn,
-    options: { env: { type: 'string', short: 'e' }, help: { type: 'boolean' } },
-  })
-  if (values.help) return console.log(HELP)
-  const env = typeof values.env === 'string' ? values.env : undefined
-  const environment = env ? ['--env', env] : []
-  const done: string[] = []
-  const migrations = ['d1', 'migrations', 'apply', 'DB', '--remote', ...environment]
-  await takeStep('Migrations', migrations, done)
-  const secrets = await chooseSecrets(env, environment)
-  await takeStep('Deployment', ['deploy', ...secrets, ...passedOn], done)
-  console.log("\nDeployed. Next: a user, 'npm run users -- add <name> --remote'.")
+  const options = parseCommandLine()
+  if (!options) return console.log(HELP)
+  const args = process.argv.slice(2)
+  const take = startSteps(['npm run deploy', ...(args.length > 0 ? ['--', ...args] : [])].join(' '))
+  const config = await take('Settings', () => checkSettings(options))
+  const api = await take('Log-in', () => logIn(config))
+  await take('Database', () => ensureDatabase(api, config, options))
+  await take('Migrations', () => applyMigrations(api, options))
+  const secrets = await take('Secret', () => ensureSecret(api, config, options))
+  const url = await take('Deployment', () => deploy(api, secrets, options))
+  await take('Readiness', () => checkReadiness(options.url ?? url, options))
+  const environment = options.env ? ` --env ${options.env}` : ''
+  if (options.dryRun) return console.log('\nNothing has been changed.')
+  console.log(
+    `\nNext: an admin, 'npm run users -- add <name> --role admin --remote${environment}'.`,
+  )
 })

@@ -76,7 +76,7 @@ may be a refresh token that the previous key signed. Access tokens end sooner, a
 async function sendRing(ring: Ring, env: string | undefined): Promise<void> {
   const secrets = Object.fromEntries(VARIABLES.map((name) => [name, ring[name] ?? null]))
   const args = ['secret', 'bulk', ...(env ? ['--env', env] : [])]
-  const { ok, stdout, stderr } = await runWrangler(args, 'keep', JSON.stringify(secrets))
+  const { ok, stdout, stderr } = await runWrangler(args, 'keep', { input: JSON.stringify(secrets) })
   if (!ok)
     throw new Failure(
       `wrangler could not set the secrets; nothing has changed.\n${stdout}${stderr}`,

@@ -8,20 +8,24 @@ const manifest = createRequire(import.meta.url).resolve('wrangler/package.json')
 const BIN = join(dirname(manifest), 'bin', 'wrangler.js')
 
 /** Starts wrangler. `show`: it has the terminal; `keep`: its output is kept. */
-export function startWrangler(args: string[], output: 'show' | 'keep') {
+export function startWrangler(
+  args: string[],
+  output: 'show' | 'keep',
+  env: Record<string, string> = {},
+) {
   return spawn(process.execPath, [BIN, ...args], {
     stdio: output === 'show' ? 'inherit' : 'pipe',
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'log' },
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'log', ...env },
   })
 }
 
-/** Runs wrangler to its end, with `input` on its standard input when kept. `stdout` and `stderr` are empty where the output was shown. */
+/** Runs wrangler to its end, with `input` on its standard input when kept and `env` in its environment. `stdout` and `stderr` are empty where the output was shown. */
 export function runWrangler(
   args: string[],
   output: 'show' | 'keep',
-  input = '',
+  { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {},
 ): Promise<{ ok: boolean; stdout: string; stderr: string }> {
-  const child = startWrangler(args, output)
+  const child = startWrangler(args, output, env)
   let stdout = ''
   let stderr = ''
   child.stdin?.end(input)

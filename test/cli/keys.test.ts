@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -118,59 +118,4 @@ it.each([
   const { code, stderr } = await keys(...args)
   expect(code).toBe(2)
   expect(stderr).not.toBe('')
-})
-
-describe('npm run deploy', () => {
-  const NONE = { code: 1, stderr: 'Worker "latchkey" not found.' }
-
-  it('brings a first secret along with the first deployment, never shown and never an argument', async () => {
-    const calls = project.standInForWrangler({ 'secret list': NONE })
-    const { code, stdout } = await project.run('deploy')
-    expect(code).toBe(0)
-    expect(calls().map(({ args }) => args)).toEqual([
-      ['d1', 'migrations', 'apply', 'DB', '--remote'],
-      ['secret', 'list'],
-      ['deploy', '--secrets-file', '.keys.production'],
-    ])
-    const [secret = ''] = secretsIn(read('.keys.production'))
-    expect(secret).toMatch(/^[\w+/]{43}=$/)
-    expect(stdout).not.toContain(secret)
-    expect(JSON.stringify(calls())).not.toContain(secret)
-    expect(statSync(join(project.folder, '.keys.production')).mode & 0o777).toBe(0o600)
-  })
-
-  it('again after a failure brings the same secret', async () => {
-    project.standInForWrangler({ 'secret list': NONE, deploy: { code: 1 } })
-    const { code, stderr } = await project.run('deploy')
-    expect(code).toBe(1)
-    expect(stderr).toContain('Deployment failed. Done before: Migrations.')
-    const before = read('.keys.production')
-    await project.run('deploy')
-    expect(read('.keys.production')).toBe(before)
-  })
-
-  it('leaves a secret that is there alone, and passes options on', async () => {
-    const calls = project.standInForWrangler({
-      'secret list': { stdout: '[{"name": "JWT_SECRET"}]' },
-    })
-    await project.run('deploy', ['--env', 'staging', '--minify'])
-    expect(calls().at(-1)?.args).toEqual(['deploy', '--env', 'staging', '--minify'])
-    expect(calls().at(0)?.args).toContain('staging')
-    expect(existsSync(join(project.folder, '.keys.staging'))).toBe(false)
-  })
-
-  it('stops when it cannot tell whether there is a secret: a new one would end every session', async () => {
-    const calls = project.standInForWrangler({ 'secret list': { code: 1, stderr: 'fetch failed' } })
-    const { code, stderr } = await project.run('deploy')
-    expect(code).toBe(1)
-    expect(stderr).toContain('Cannot tell whether the Worker has a secret')
-    expect(calls().some(({ args }) => args[0] === 'deploy')).toBe(false)
-  })
-
-  it('stops after migrations that fail', async () => {
-    const calls = project.standInForWrangler({ d1: { code: 1 } })
-    const { stderr } = await project.run('deploy')
-    expect(stderr).toContain('Migrations failed. Done before: nothing.')
-    expect(calls()).toHaveLength(1)
-  })
 })

@@ -30,6 +30,24 @@ export function createProject() {
     standInForWrangler(
       replies: Record<string, { code?: number; stdout?: string; stderr?: string }>,
     ) {
+      return this.replaceWrangler(
+        `const replies = ${JSON.stringify(replies)}
+        const reply = Object.entries(replies).find(([start]) => args.join(' ').startsWith(start))?.[1] ?? {}
+        process.stdout.write(reply.stdout ?? '')
+        process.stderr.write(reply.stderr ?? '')
+        process.exitCode = reply.code ?? 0`,
+      )
+    },
+    /** Puts a recorder before the real wrangler. */
+    watchWrangler() {
+      const real = JSON.stringify(resolve('node_modules/wrangler/bin/wrangler.js'))
+      return this.replaceWrangler(
+        `const { spawnSync } = require('node:child_process')
+        process.exitCode = spawnSync(process.execPath, [${real}, ...args], { stdio: 'inherit' }).status`,
+      )
+    },
+    /** Replaces wrangler by a script that is recorded with its arguments each time it runs. */
+    replaceWrangler(script: string) {
       const record = join(folder, 'calls.jsonl')
       const modules = join(folder, 'node_modules')
       rmSync(modules)
@@ -48,11 +66,7 @@ export function createProject() {
         const args = process.argv.slice(2)
         const stdin = args[0] === 'secret' && args[1] === 'bulk' ? readFileSync(0, 'utf8') : ''
         appendFileSync(${JSON.stringify(record)}, JSON.stringify({ args, stdin }) + '\\n')
-        const replies = ${JSON.stringify(replies)}
-        const reply = Object.entries(replies).find(([start]) => args.join(' ').startsWith(start))?.[1] ?? {}
-        process.stdout.write(reply.stdout ?? '')
-        process.stderr.write(reply.stderr ?? '')
-        process.exitCode = reply.code ?? 0`,
+        ${script}`,
       )
       return () =>
         readFileSync(record, 'utf8')

@@ -103,6 +103,6 @@ describe('--remote says what is wrong, without the token:', () => {
     const { code, stderr } = await fresh.run('users', ['list', '--remote'])
     fresh.remove()
     expect(code).toBe(1)
-    expect(stderr).toContain('npx wrangler d1 create latchkey')
+    expect(stderr).toContain("'npm run deploy' makes one")
   })
 })

@@ -1,0 +1,364 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { startCloudflare, TOKEN } from './cloudflare.ts'
+import { createProject, type Outcome } from './project.ts'
+
+const MINUTES = 60_000
+const PASSWORD = 'correct horse battery'
+
+type Cloudflare = Awaited<ReturnType<typeof startCloudflare>>
+type Project = ReturnType<typeof createProject>
+
+/** A fresh clone, logged in to an empty account of the stand-in for Cloudflare. */
+async function startStory() {
+  const project = createProject()
+  const cloudflare = await startCloudflare()
+  const read = (file: string) => readFileSync(join(project.folder, file), 'utf8')
+  return {
+    project,
+    cloudflare,
+    read,
+    deploy: (args: string[] = ['--url', cloudflare.url], env: Record<string, string> = {}) =>
+      project.run('deploy', args, '', { ...cloudflare.env, ...env }),
+    /** Everything that a deployment may change. */
+    snapshot: async () => ({
+      toml: read('wrangler.toml'),
+      ring: existsSync(join(project.folder, '.keys.production')) && read('.keys.production'),
+      databases: [...cloudflare.databases],
+      secrets: readSecrets(cloudflare),
+      migrations: await readMigrations(cloudflare),
+    }),
+    async end() {
+      await cloudflare.stop()
+      project.remove()
+    },
+  }
+}
+
+const readSecrets = ({ workers }: Cloudflare) =>
+  [...workers.values()].flat().filter(({ type }) => type === 'secret_text')
+
+async function readMigrations({ databases, query }: Cloudflare) {
+  const [database] = databases
+  if (!database) return []
+  const [answer] = await query(database.uuid, { sql: 'SELECT name FROM d1_migrations ORDER BY id' })
+  return answer?.results.map((row) => (row as { name: string }).name)
+}
+
+const secretsIn = (ring: string | false) =>
+  [...(ring || '').matchAll(/^JWT_SECRET='(.*)'$/gm)].map(([, secret]) => secret)
+
+const diffLines = (before: string, after: string) =>
+  after.split('\n').filter((line, index) => line !== before.split('\n')[index])
+
+describe('npm run deploy from a fresh clone', () => {
+  let story: Awaited<ReturnType<typeof startStory>>
+  let calls: ReturnType<Project['watchWrangler']>
+  let original: string
+  let outcome: Outcome
+  beforeAll(async () => {
+    story = await startStory()
+    calls = story.project.watchWrangler()
+    original = story.read('wrangler.toml')
+    outcome = await story.deploy()
+  }, 2 * MINUTES)
+  afterAll(() => story.end())
+
+  it('goes through its steps, and says what comes next', () => {
+    expect(outcome).toMatchObject({ code: 0, stderr: '' })
+    const titles = [...outcome.stdout.matchAll(/^([A-Z][\w-]+) … /gm)].map(([, title]) => title)
+    expect(titles).toEqual([
+      'Settings',
+      'Log-in',
+      'Database',
+      'Migrations',
+      'Secret',
+      'Deployment',
+      'Readiness',
+    ])
+    expect(outcome.stdout).toContain(`Readiness … ${story.cloudflare.url} is ready`)
+    expect(outcome.stdout).toContain("JWT_ISSUER is still 'latchkey'")
+    expect(outcome.stdout.trimEnd()).toMatch(
+      /Next: an admin, 'npm run users -- add <name> --role admin --remote'\.$/,
+    )
+  })
+
+  it('makes the database, and writes its id into the one line that is for it', () => {
+    const [{ uuid, name } = { uuid: '', name: '' }] = story.cloudflare.databases
+    expect(name).toBe('latchkey')
+    expect(diffLines(original, story.read('wrangler.toml'))).toEqual([`database_id = "${uuid}"`])
+  })
+
+  it('applies every migration', async () => {
+    expect(await readMigrations(story.cloudflare)).toEqual(readdirSync('src/db/migrations'))
+  })
+
+  it('makes a secret that its owner alone may read, and shows it to nobody', () => {
+    const [, secret = ''] =
+      /^JWT_SECRET='([\w+/]{43}=)'\n$/.exec(story.read('.keys.production')) ?? []
+    expect(secret).not.toBe('')
+    expect(statSync(join(story.project.folder, '.keys.production')).mode & 0o777).toBe(0o600)
+    expect(readSecrets(story.cloudflare)).toEqual([
+      { type: 'secret_text', name: 'JWT_SECRET', text: secret },
+    ])
+    const shown = outcome.stdout + outcome.stderr + JSON.stringify(calls())
+    for (const hidden of [secret, TOKEN]) expect(shown).not.toContain(hidden)
+    expect(calls().at(-1)?.args).toEqual(['deploy', '--secrets-file', '.keys.production'])
+  })
+
+  it('leads to a Worker on which the user of the next step logs in', async () => {
+    const args = ['add', 'ada', '--role', 'admin', '--remote']
+    const added = await story.project.run('users', args, PASSWORD, story.cloudflare.env)
+    expect(added).toEqual({ code: 0, stdout: 'ada: added\n', stderr: '' })
+    const login = await fetch(`${story.cloudflare.url}/login`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ username: 'ada', password: PASSWORD }),
+    })
+    const { access_token: token } = (await login.json()) as { access_token: string }
+    const headers = { Authorization: `Bearer ${token}` }
+    expect((await fetch(`${story.cloudflare.url}/protected`, { headers })).status).toBe(200)
+  })
+
+  it('again succeeds and changes nothing', async () => {
+    const before = await story.snapshot()
+    story.cloudflare.asked.length = 0
+    const again = await story.deploy()
+    expect(again).toMatchObject({ code: 0, stderr: '' })
+    expect(again.stdout).toMatch(
+      /Database … latchkey is there\nMigrations … none to apply\nSecret … is there\n/,
+    )
+    expect(await story.snapshot()).toEqual(before)
+    expect(story.cloudflare.asked).not.toContain('POST /d1/database')
+  })
+})
+
+it(
+  'a step that fails says what has been done and what to run next, and the next run goes on from there',
+  async () => {
+    const { project, cloudflare, deploy, snapshot, end } = await startStory()
+    const refusal = { status: 500, code: 10013, message: 'Refused by the stand-in' }
+    const broken = 'src/db/migrations/9999_broken.sql'
+    const stories: [title: string, done: string, says: string, spoil: () => unknown][] = [
+      [
+        'Log-in',
+        'Settings',
+        'Authentication error',
+        () =>
+          cloudflare.refuse('GET /accounts', {
+            ...refusal,
+            status: 403,
+            message: 'Authentication error',
+          }),
+      ],
+      [
+        'Database',
+        'Settings, Log-in',
+        refusal.message,
+        () => cloudflare.refuse('POST /d1/database', refusal),
+      ],
+      [
+        'Migrations',
+        'Settings, Log-in, Database',
+        '9999_broken.sql',
+        () => project.write(broken, 'CREATE TABLE broken (;'),
+      ],
+      [
+        'Secret',
+        'Settings, Log-in, Database, Migrations',
+        refusal.message,
+        () => cloudflare.refuse('GET /workers/scripts/latchkey/secrets', refusal),
+      ],
+      [
+        'Deployment',
+        'Settings, Log-in, Database, Migrations, Secret',
+        refusal.message,
+        () => cloudflare.refuse('PUT /workers/scripts/latchkey', refusal),
+      ],
+      [
+        'Readiness',
+        'Settings, Log-in, Database, Migrations, Secret, Deployment',
+        'npx wrangler rollback',
+        () => undefined,
+      ],
+    ]
+    const gone = ['--url', 'http://127.0.0.1:1', '--wait', '0']
+    const rings = new Set<string>()
+    for (const [title, done, says, spoil] of stories) {
+      spoil()
+      const { code, stdout, stderr } = await deploy(gone)
+      expect({ title, code }).toEqual({ title, code: 1 })
+      expect(stdout).not.toContain('Next: an admin')
+      expect(stderr).toContain(`${title} failed. `)
+      expect(stderr).toContain(says)
+      expect(stderr).toContain(`\nDone before: ${done}.\n`)
+      expect(stderr).toContain(`Next: mend that, then 'npm run deploy -- ${gone.join(' ')}' again`)
+      const after = await snapshot()
+      for (const hidden of [TOKEN, ...secretsIn(after.ring)])
+        expect(stdout + stderr).not.toContain(hidden)
+      if (after.ring) rings.add(after.ring)
+      cloudflare.accept()
+      if (title === 'Migrations') project.write(broken, 'SELECT 1;')
+    }
+    expect(await deploy()).toMatchObject({ code: 0, stderr: '' })
+    expect(rings.size).toBe(1)
+    expect(cloudflare.databases).toHaveLength(1)
+    expect(await readMigrations(cloudflare)).toEqual([
+      ...readdirSync('src/db/migrations'),
+      '9999_broken.sql',
+    ])
+    await end()
+  },
+  5 * MINUTES,
+)
+
+it(
+  'npm run deploy -- --dry-run says what would be done, and changes nothing here or there',
+  async () => {
+    const { cloudflare, deploy, snapshot, end } = await startStory()
+    const before = await snapshot()
+    const { code, stdout, stderr } = await deploy(['--dry-run'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('Database … latchkey would be made')
+    expect(stdout).toContain('Secret … would be made, in .keys.production')
+    expect(stdout).toContain('Deployment … would be done: the Worker builds')
+    expect(await snapshot()).toEqual(before)
+    expect(cloudflare.asked.filter((call) => !call.startsWith('GET '))).toEqual([])
+    await end()
+  },
+  2 * MINUTES,
+)
+
+it(
+  'npm run deploy -- --env staging names the lines that wrangler.toml lacks, and with them makes an environment of its own',
+  async () => {
+    const { project, cloudflare, deploy, read, end } = await startStory()
+    const args = ['--env', 'staging', '--url', cloudflare.url]
+    const refused = await deploy(args)
+    expect(refused.code).toBe(1)
+    expect(cloudflare.asked).toEqual([])
+    const [draft] = /^\[env\.staging[^]*?(?=\n\nDone before)/m.exec(refused.stderr) ?? ['']
+    const before = `${read('wrangler.toml')}\n${draft}\n`
+    project.write('wrangler.toml', before)
+
+    const { code, stdout, stderr } = await deploy(args)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('Settings … good\n')
+    expect(stdout).toContain('--role admin --remote --env staging')
+    expect([...cloudflare.workers.keys()]).toEqual(['latchkey-staging'])
+    const [{ uuid, name } = { uuid: '', name: '' }] = cloudflare.databases
+    expect(name).toBe('latchkey-staging')
+    expect(diffLines(before, read('wrangler.toml'))).toEqual([`database_id = "${uuid}"`])
+    expect(read('wrangler.toml').indexOf(uuid)).toBeGreaterThan(before.indexOf('[env.staging'))
+    expect(secretsIn(read('.keys.staging'))).toHaveLength(1)
+    expect(cloudflare.workers.get('latchkey-staging')).toContainEqual({
+      type: 'plain_text',
+      name: 'JWT_ISSUER',
+      text: 'latchkey-staging',
+    })
+    await end()
+  },
+  2 * MINUTES,
+)
+
+describe('npm run deploy stops before it changes anything when', () => {
+  let story: Awaited<ReturnType<typeof startStory>>
+  let toml: string
+  beforeAll(async () => {
+    story = await startStory()
+    toml = story.read('wrangler.toml')
+  })
+  afterAll(() => story.end())
+
+  const expectRefusal = async (message: string, env: Record<string, string> = {}) => {
+    story.cloudflare.asked.length = 0
+    const { code, stderr } = await story.deploy([], env)
+    expect(code).toBe(1)
+    expect(stderr).toContain(message)
+    expect(stderr).toContain("then 'npm run deploy' again")
+    expect(story.cloudflare.asked.filter((call) => !call.startsWith('GET '))).toEqual([])
+  }
+
+  it.each([
+    [
+      'a setting is wrong',
+      'PASSWORD_MIN_LENGTH = "15"',
+      'PASSWORD_MIN_LENGTH = "4"',
+      'PASSWORD_MIN_LENGTH must be 8 or more',
+    ],
+    ['a binding is missing', 'binding = "DB"', 'binding = "OTHER"', 'DB is not bound'],
+    ['wrangler.toml is no TOML', '[vars]', '[vars', 'wrangler.toml cannot be read'],
+    [
+      'the database is of another account',
+      /database_id = ".*"/,
+      'database_id = "11111111-2222-3333-4444-555555555555"',
+      'a database that this account does not have',
+    ],
+  ])('%s', async (_, old, changed, message) => {
+    story.project.write('wrangler.toml', toml.replace(old, changed))
+    await expectRefusal(message)
+    story.project.write('wrangler.toml', toml)
+  })
+
+  it('nobody is logged in', async () => {
+    const home = story.project.folder
+    const nobody = { CLOUDFLARE_API_TOKEN: '', HOME: home, XDG_CONFIG_HOME: home }
+    await expectRefusal("Not logged in to Cloudflare: 'npx wrangler login'", nobody)
+  })
+
+  it('the log-in has two accounts and none is named', async () => {
+    story.cloudflare.accounts.push({ id: 'another', name: 'Another account' })
+    await expectRefusal('name one in CLOUDFLARE_ACCOUNT_ID\n  the-account  An account\n  another')
+    story.cloudflare.accounts.pop()
+  })
+})
+
+it(
+  'a database of that name is taken, and not made a second time: its id may have been lost on the way',
+  async () => {
+    const { cloudflare, deploy, read, end } = await startStory()
+    const uuid = '11111111-2222-3333-4444-555555555555'
+    cloudflare.databases.push({ uuid, name: 'latchkey' })
+    const refusal = { status: 500, code: 7500, message: 'Refused by the stand-in' }
+    cloudflare.refuse('POST /d1/database/', refusal)
+    const { stdout } = await deploy()
+    expect(stdout).toContain('Database … latchkey was there; its id stands in wrangler.toml now')
+    expect(cloudflare.databases).toHaveLength(1)
+    expect(read('wrangler.toml')).toContain(`database_id = "${uuid}"`)
+    await end()
+  },
+  2 * MINUTES,
+)
+
+it(
+  'a secret that is none is refused before the Worker is deployed with it',
+  async () => {
+    const { project, cloudflare, deploy, end } = await startStory()
+    project.write('.keys.production', "JWT_SECRET='too-short'\n")
+    const { code, stderr } = await deploy()
+    expect(code).toBe(1)
+    expect(stderr).toContain(
+      'Secret failed. JWT_SECRET in .keys.production is shorter than 32 bytes',
+    )
+    expect(stderr).not.toContain('too-short')
+    expect(cloudflare.workers.size).toBe(0)
+    await end()
+  },
+  2 * MINUTES,
+)
+
+it.each([
+  [['--secret=x'], 'Unknown option'],
+  [['--wait', 'long'], "'long' is no number of seconds"],
+  [['--url', 'latchkey'], "'latchkey' is no URL"],
+])('wrong usage exits with 2: %j', async (args, message) => {
+  const project = createProject()
+  const { code, stderr } = await project.run('deploy', args)
+  project.remove()
+  expect(code).toBe(2)
+  expect(stderr).toContain(message)
+  expect(stderr).toContain('Usage: npm run deploy')
+})
