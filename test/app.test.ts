@@ -140,6 +140,7 @@ describe('a Worker that is not set up answers 503 and logs which variable is wro
     ['JWT_AUDIENCE', { JWT_AUDIENCE: undefined }],
     ['ACCESS_TOKEN_SECONDS', { ACCESS_TOKEN_SECONDS: '15m' }],
     ['ACCESS_TOKEN_SECONDS', { ACCESS_TOKEN_SECONDS: '0' }],
+    ['PASSWORD_MIN_LENGTH', { PASSWORD_MIN_LENGTH: '7' }],
     ['DB', { DB: undefined }],
   ])('%s: %j', async (variable, wrong) => {
     const broken = { ...env, ...wrong }
@@ -187,7 +188,7 @@ describe('a database that cannot answer', () => {
   it.each([
     ['unreachable', 'D1_ERROR: Network connection lost.'],
     ['overloaded', 'D1_ERROR: D1 DB is overloaded. Requests queued for too long.'],
-  ])('is 503 with Retry-After, and the log has its text: %s', async (_, text) => {
+  ])('is 503 with Retry-After, and the log has its text: %s (ASVS 16.3.4)', async (_, text) => {
     const response = await logIn({ DB: failing(text) })
     expect(response.status).toBe(503)
     expect(response.headers.get('Retry-After')).toBe('5')
@@ -218,7 +219,7 @@ describe('a bug', () => {
     },
   }
 
-  it('is 500, tells the client nothing but the request id (ASVS 16.5.1)', async () => {
+  it('is 500, tells the client nothing but the request id (ASVS 16.5.1, 16.5.4)', async () => {
     const response = await logIn({ DB: bug })
     expect(response.status).toBe(500)
     expect(await response.text()).toBe('{"error":"Internal server error"}')

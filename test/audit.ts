@@ -6,6 +6,19 @@ import type { Hono } from 'hono'
 import type { AppEnv } from '../src/factory.ts'
 import { genuineHeader, signSegments } from './helpers.ts'
 
+/** Each endpoint of an app once, and a path that reaches it. */
+export function listEndpoints(app: Pick<Hono<AppEnv>, 'routes'>) {
+  // `use` registers under ALL as well, but with a wildcard: no endpoint.
+  const endpoints = app.routes.filter(({ method, path }) => method !== 'ALL' || !path.endsWith('*'))
+  const byName = new Map(
+    endpoints.map(({ method, path }) => {
+      const example = path.replaceAll(/:\w+(\{[^}]*\})?\??|\*/g, 'x')
+      return [`${method} ${path}`, { method: method === 'ALL' ? 'GET' : method, path: example }]
+    }),
+  )
+  return [...byName].map(([name, endpoint]) => ({ name, ...endpoint }))
+}
+
 /** Calls every route without a token and with a forged one; lists those that answer other than 401. */
 export async function findUnguarded(
   app: Pick<Hono<AppEnv>, 'routes' | 'fetch'>,
@@ -14,14 +27,11 @@ export async function findUnguarded(
     secret: 'a secret that is not that of the Worker',
   })
   const unguarded = new Set<string>()
-  for (const { method, path } of app.routes) {
-    // `use` registers under ALL as well, but with a wildcard: no endpoint.
-    if (method === 'ALL' && path.endsWith('*')) continue
-    const url = `https://latchkey.test${path.replaceAll(/:\w+(\{[^}]*\})?\??|\*/g, 'x')}`
+  for (const { name, method, path } of listEndpoints(app)) {
     for (const headers of [{}, { Authorization: `Bearer ${forged}` }]) {
-      const request = new Request(url, { method: method === 'ALL' ? 'GET' : method, headers })
+      const request = new Request(`https://latchkey.test${path}`, { method, headers })
       const response = await app.fetch(request, env)
-      if (response.status !== 401) unguarded.add(`${method} ${path}`)
+      if (response.status !== 401) unguarded.add(name)
     }
   }
   return [...unguarded].toSorted()

@@ -1,6 +1,10 @@
+import { Hono } from 'hono'
 import { beforeEach, describe, expect, it } from 'vitest'
 
+import { onError } from '../src/app.ts'
+import type { AppEnv } from '../src/factory.ts'
 import { log } from '../src/log.ts'
+import { jwtRequired } from '../src/middleware/jwt.ts'
 import { COSMO, addUser, logged, postJson, readSegment, startSession } from './helpers.ts'
 import { createIsolate } from './isolates.ts'
 
@@ -23,7 +27,7 @@ const FIELDS = [
   'count',
 ]
 
-it('a journey logs each event once, with the documented fields alone (ASVS 16.2.1, 16.3.1)', async () => {
+it('a journey logs each event once, with the documented fields alone (ASVS 16.2.1, 16.2.2, 16.2.4, 16.3.1)', async () => {
   const isolate = createIsolate()
   const [own, other] = [await startSession(), await startSession()]
   await postJson('/login', { ...COSMO, password: 'wrong' })
@@ -62,6 +66,46 @@ it('a journey logs each event once, with the documented fields alone (ASVS 16.2.
       method: expect.any(String),
     })
   }
+})
+
+const sources = import.meta.glob('../src/{*,{auth,db,middleware,routes}/*}.ts', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+})
+const pages = import.meta.glob('../README.md', { query: '?raw', import: 'default', eager: true })
+
+it('every event that the Worker logs is in the README, and every field (ASVS 16.1.1)', () => {
+  const [readme = ''] = Object.values(pages)
+  const [, logs = ''] = readme.split('### Logs')
+  const inTable = [...logs.matchAll(/^\| (`[a-z._]+`.*?) +\| (?:info|warn|error) /gm)]
+  const documented = inTable.flatMap(([, names = '']) => names.match(/[a-z._]+/g) ?? [])
+  const inSource = Object.values(sources).flatMap((source) => [
+    ...source.matchAll(/(?:event: |[lL]og(?:Event)?\((?:c, )?'\w+', )'([a-z._]+)'/g),
+  ])
+  const used = new Set(inSource.map(([, event]) => event))
+  expect(documented.toSorted()).toEqual([...used].toSorted())
+  expect(FIELDS.filter((field) => !logs.includes(`\`${field}\``))).toEqual([])
+})
+
+it('a role that is missing is logged once, with who and where (ASVS 16.3.2)', async () => {
+  const admins = new Hono<AppEnv>()
+    .onError(onError)
+    .get('/admins', jwtRequired({ roles: ['admin'] }), (c) => c.json(''))
+  const { access_token: token } = await startSession()
+  logged.length = 0
+  expect((await createIsolate({}, admins).get('/admins', token)).status).toBe(403)
+  expect(events()).toEqual([
+    expect.objectContaining({
+      event: 'access.denied',
+      level: 'warn',
+      route: '/admins',
+      status: 403,
+      username: 'cosmo',
+      session: expect.stringMatching(/^[\w-]{16}$/),
+      reason: 'none of admin',
+    }),
+  ])
 })
 
 it('a successful guarded request writes nothing', async () => {

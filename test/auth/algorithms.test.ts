@@ -42,7 +42,7 @@ describe('a ring of all three kinds', () => {
     },
   )
 
-  it("refuses each entry's kid with another entry's algorithm and with no algorithm (RFC 8725 3.1)", async () => {
+  it("refuses each entry's kid with another entry's algorithm and with no algorithm (ASVS 9.1.2, RFC 8725 3.1)", async () => {
     for (const name of NAMES) {
       const token = await logIn(holding(name))
       const [, payload, signature] = token.split('.')

@@ -5,7 +5,7 @@ import { argon2id } from '../../src/auth/argon2.ts'
 import { parseSegment } from '../../src/auth/compact.ts'
 import { COST, hashPassword } from '../../src/auth/passwords.ts'
 import { listUsers, replacePasswordHash } from '../../src/db/users.ts'
-import { COSMO, addUser, postJson } from '../helpers.ts'
+import { COSMO, addUser, fetchApp, postJson, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 import { toSegments } from './forge.ts'
 
@@ -70,6 +70,26 @@ describe('who cannot log in learns nothing of why (ASVS 6.3.8):', () => {
     await postJson('/login', { username: 'cosmo', password: 'x'.repeat(9000) })
     expect(hashes).toEqual([])
   })
+})
+
+it('a new password that is too long is refused without a hash, and not cut (ASVS 6.2.9)', async () => {
+  const { access_token: token } = await startSession()
+  hashes.length = 0
+  const statuses = await Promise.all(
+    [129, 8000, 1_000_000].map(async (length) => {
+      const response = await fetchApp('/me/password', {
+        method: 'PUT',
+        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+        body: JSON.stringify({
+          current_password: COSMO.password,
+          new_password: 'x'.repeat(length),
+        }),
+      })
+      return response.status
+    }),
+  )
+  expect(statuses).toEqual([400, 400, 413])
+  expect(hashes).toEqual([])
 })
 
 it('SQL in the name or the password changes no row (ASVS 1.2.4)', async () => {

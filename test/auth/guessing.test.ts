@@ -140,7 +140,7 @@ describe('a hundred failures for a name from all addresses', () => {
   })
 })
 
-describe('what a client sends does not change how it is counted (ASVS 4.1.3):', () => {
+describe('what a client sends does not change how it is counted (ASVS 4.1.3, 15.3.4):', () => {
   it.each([
     ['X-Forwarded-For', (n: number) => ['192.0.2.1', { 'X-Forwarded-For': `10.0.0.${n}` }]],
     ['Forwarded', (n: number) => ['192.0.2.1', { Forwarded: `for=10.0.0.${n}` }]],
@@ -191,7 +191,7 @@ describe('guesses that come at once', () => {
   })
 })
 
-it('a wrong current password on PUT /me/password counts like a log-in', async () => {
+it('a wrong current password on PUT /me/password counts like a log-in (ASVS 6.3.4)', async () => {
   const { access_token: token } = await (await logIn()).json<{ access_token: string }>()
   const change = (current: string) =>
     isolate.fetch('/me/password', {

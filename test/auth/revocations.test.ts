@@ -56,7 +56,7 @@ describe('a session that was ended', () => {
     expect(await ask()).toBe('{"msg":"Token has expired"}')
   })
 
-  it('is never let in by a failing database: 503 from the bound on, right again afterwards', async () => {
+  it('is never let in by a failing database: 503 from the bound on, right again afterwards (ASVS 16.5.3)', async () => {
     const [here, there] = [createIsolate(), createIsolate()]
     const { access_token: token } = await startSession()
     const { access_token: good } = await startSession()

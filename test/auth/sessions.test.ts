@@ -30,7 +30,7 @@ async function expectUnavailable(response: Response) {
 const WHEN = ['before', 'after'] as const
 const FAULTS = [1, 2, 3].flatMap((at) => WHEN.map((when) => ({ at, when })))
 
-describe('a D1 failure at statement $at, $when it took effect, is 503 and the next try works:', () => {
+describe('a D1 failure at statement $at, $when it took effect, is 503 and the next try works (ASVS 2.3.3, 16.5.2):', () => {
   it.each(FAULTS.slice(0, 4))('login, statement $at, $when', async (fault) => {
     const isolate = createIsolate()
     isolate.fault = fault
@@ -85,7 +85,7 @@ describe('a D1 failure at statement $at, $when it took effect, is 503 and the ne
   })
 })
 
-it('a user who is disabled, or whose password changes, during a login gets no session', async () => {
+it('a user who is disabled, or whose password changes, during a login gets no session (ASVS 15.4.2)', async () => {
   for (const sql of ['UPDATE users SET disabled_at = 1', `UPDATE users SET password_hash = 'x'`]) {
     const isolate = createIsolate()
     isolate.beforeStatement = async (number) => {

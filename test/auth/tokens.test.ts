@@ -71,7 +71,7 @@ it('a token with any one of its bits flipped is refused for its signature (ASVS 
   expect([...codes]).toEqual(['token_signature'])
 })
 
-it('a token names its own issuer and audience, not those of another Worker (ASVS 9.2.3)', async () => {
+it('a token names its own issuer and audience, not those of another Worker (ASVS 9.2.3, 9.2.4, RFC 8725 3.8, 3.9)', async () => {
   const [token, ring] = [await mint(), await genuineRing()]
   for (const other of [{ JWT_ISSUER: 'you' }, { JWT_AUDIENCE: 'me' }])
     await expect(verifyToken(token, ring, { ...SETTINGS, ...other }, NOW)).rejects.toMatchObject({

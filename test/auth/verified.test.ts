@@ -61,7 +61,7 @@ describe('a known token, whose signature is not checked again, is refused all th
     ],
     ['once the issuer is another', 'token_invalid', { settings: { JWT_ISSUER: 'other' } }],
     ['once the audience is another', 'token_invalid', { settings: { JWT_AUDIENCE: 'other' } }],
-  ])('%s: %s (RFC 7519 4.1, ASVS 9.2)', async (_, code, options) => {
+  ])('%s: %s (RFC 7519 4.1, ASVS 9.2.1, 9.2.3)', async (_, code, options) => {
     expect(await judge(token, options)).toBe(code)
     expect(await judge(token, { now: NOW + 904 })).toBe('cosmo')
     expect(verifications).toHaveBeenCalledTimes(1)

@@ -41,7 +41,7 @@ async function expectUnavailable(response: Response): Promise<void> {
   expect(await response.text()).toBe('{"error":"Service unavailable"}')
 }
 
-it('a database that never answers is a 503 after five seconds, and is asked again at the next request', async () => {
+it('a database that never answers is a 503 after five seconds, and is asked again at the next request (ASVS 16.5.2)', async () => {
   const begun = WAYS.map(async ([, ask]) => {
     const tokens = await startSession()
     const isolate = createIsolate()

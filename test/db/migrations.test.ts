@@ -13,6 +13,14 @@ it('the migrations apply to the first version of the database with users in it, 
   expect(Object.keys(await startSession())).toContain('refresh_token')
 })
 
+it('the migrations make no user, so that none is there before an operator adds one (ASVS 6.3.2)', () => {
+  const texts = env.MIGRATIONS.flatMap(({ queries }) => queries)
+  expect(texts.filter((sql) => /CREATE TABLE users/.test(sql))).toHaveLength(1)
+  expect(
+    texts.filter((sql) => /INSERT\s+(OR \w+\s+)?INTO\s+(?!common_passwords)/i.test(sql)),
+  ).toEqual([])
+})
+
 it('the list of common passwords holds 3,000 of 15 characters, and of 8 (ASVS 6.2.4)', async () => {
   const count = (where: string) =>
     env.DB.prepare(`SELECT count(*) FROM common_passwords WHERE ${where}`).first<number>('count(*)')
@@ -35,9 +43,13 @@ const statements = Object.entries(sources).flatMap(([file, source]) => {
   return [...source.matchAll(/[`']((?:SELECT|INSERT|UPDATE|DELETE)\s[^`]*?)[`'][,\])]/g)].map(
     ([, sql = '']) => ({
       file: file.split('/').at(-1) ?? '',
-      sql: sql.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name) => constants.get(name) ?? ''),
+      sql: sql.replaceAll(/\$\{([A-Z_]+)\}/g, (text, name) => constants.get(name) ?? text),
     }),
   )
+})
+
+it('a statement holds what stands in the source alone, beside its parameters (ASVS 1.2.4)', () => {
+  expect(statements.filter(({ sql }) => sql.includes('${'))).toEqual([])
 })
 
 describe('every statement finds its rows by an index (CF limits)', () => {

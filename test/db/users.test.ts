@@ -20,7 +20,7 @@ beforeEach(async () => {
   await addUser(ADA)
 })
 
-describe("what an operator changes ends the user's sessions, and nobody else's (ASVS 7.4.2):", () => {
+describe("what an operator changes ends the user's sessions, and nobody else's (ASVS 7.4.2, 7.4.5):", () => {
   it.each([
     ['disabling', () => disableUser(env.DB, 'cosmo', now())],
     ['removing', () => deleteUser(env.DB, 'cosmo', now())],
@@ -36,7 +36,7 @@ describe("what an operator changes ends the user's sessions, and nobody else's (
     expect((await isolate.post('/refresh', adas.refresh_token)).status).toBe(200)
   })
 
-  it('a user who is made again under a removed name does not inherit its tokens', async () => {
+  it('a user who is made again under a removed name does not inherit its tokens (ASVS 10.3.3, RFC 8725 3.8)', async () => {
     const tokens = await startSession()
     await deleteUser(env.DB, 'cosmo', now())
     await addUser()

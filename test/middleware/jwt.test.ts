@@ -43,6 +43,20 @@ describe('a forged token is refused with a fixed text, which holds nothing of it
     expect(new Set(FORGERIES.map(([title]) => title)).size).toBe(FORGERIES.length)
   })
 
+  it('before any signature is computed, when it is too long or its key is unknown (ASVS 15.2.2)', async () => {
+    const kid = 'x'.repeat(16)
+    const forged = [
+      await remint(genuine, { filler: 'x'.repeat(100_000) }),
+      await remint(genuine, { filler: 'x'.repeat(5000) }),
+      await remint(genuine, {}, { kid }),
+      `${token}=`,
+      token.slice(0, token.lastIndexOf('.')),
+    ]
+    const verify = vi.spyOn(crypto.subtle, 'verify')
+    for (const one of forged) expect((await getWithToken('/protected', one)).status).toBe(401)
+    expect(verify).not.toHaveBeenCalled()
+  })
+
   it('to HEAD as to GET', async () => {
     const headers = { Authorization: `Bearer ${await remint(genuine, { exp: 1 })}` }
     const response = await fetchApp('/protected', { method: 'HEAD', headers })
@@ -169,7 +183,7 @@ describe('the Authorization header, around a genuine token (RFC 6750 2.1, 3.1)',
     await expectNoCredentials(await fetchApp('/protected'), MISSING)
   })
 
-  it('twice in one request is refused, in either order (ASVS 15.3.5)', async () => {
+  it('twice in one request is refused, in either order (ASVS 15.3.7)', async () => {
     for (const values of [
       [`Bearer ${token}`, `Bearer ${token}`],
       [`Bearer ${token}`, 'Basic eA=='],

@@ -91,7 +91,7 @@ it('{ fresh } asks for a new login when the last is too old, also after a refres
 })
 
 describe('{ roles }', () => {
-  it('answers 403 insufficient_scope without one of them (RFC 6750 3.1, ASVS 8.1.2)', async () => {
+  it('answers 403 insufficient_scope without one of them (RFC 6750 3.1, ASVS 8.1.2, 8.2.1)', async () => {
     const response = await get('/admin', (await startSession()).access_token)
     expect(response.status).toBe(403)
     expect(await response.text()).toBe('{"msg":"Role required"}')

@@ -1,4 +1,4 @@
-import { env } from 'cloudflare:workers'
+import { env, exports } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { COSMO, addUser, fetchApp, now, postJson, readSegment } from '../helpers.ts'
@@ -9,7 +9,7 @@ const post = (body: string, type = 'application/json') =>
   fetchApp('/login', { method: 'POST', headers: { 'Content-Type': type }, body })
 
 describe('good credentials', () => {
-  it('answer with an access token, its type and its lifetime (RFC 6749 5.1)', async () => {
+  it('answer with an access token, its type and its lifetime (RFC 6749 5.1, RFC 6750 4)', async () => {
     const response = await postJson('/login', COSMO)
     expect(response.status).toBe(200)
     expect(response.headers.get('Content-Type')).toBe('application/json')
@@ -75,6 +75,16 @@ describe('good credentials', () => {
   })
 })
 
+it('issuer and audience are those of the settings, whatever host was asked (ASVS 9.2.3)', async () => {
+  const response = await exports.default.fetch('https://evil.test/login', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-Forwarded-Host': 'evil.test' },
+    body: JSON.stringify(COSMO),
+  })
+  const { access_token: token } = await response.json<{ access_token: string }>()
+  expect(readSegment(token, 1)).toMatchObject({ iss: 'latchkey', aud: 'latchkey' })
+})
+
 describe('bad credentials', () => {
   it.each([
     ['a wrong password', { ...COSMO, password: 'space-corgI' }],
@@ -95,7 +105,7 @@ const NULL = ['Field may not be null.']
 const TYPE = ['Not a valid string.']
 const UNKNOWN = ['Unknown field.']
 
-describe('a body that is refused by the schema is 400 with', () => {
+describe('a body that is refused by the schema is 400 with (ASVS 2.2.1, 15.3.5)', () => {
   it.each([
     ['the missing field', '{"username":"cosmo"}', { password: MISSING }],
     ['both missing fields', '{}', { username: MISSING, password: MISSING }],
@@ -107,6 +117,11 @@ describe('a body that is refused by the schema is 400 with', () => {
     [
       'half a surrogate pair: any other would be taken for the same (ASVS 6.2.8)',
       String.raw`{"username":"x","password":"\ud83d"}`,
+      { password: TYPE },
+    ],
+    [
+      'what is nested 4,000 deep',
+      `{"username":"x","password":${'['.repeat(4000)}${']'.repeat(4000)}}`,
       { password: TYPE },
     ],
     [
@@ -127,6 +142,13 @@ describe('a body that is refused by the schema is 400 with', () => {
     expect(await response.text()).toBe(
       '{"error":{"__proto__":["Unknown field."],"constructor":["Unknown field."],"toString":["Unknown field."]}}',
     )
+  })
+
+  it('nothing for a name that stands in it twice: the last one counts (ASVS 15.3.7)', async () => {
+    const twice = (first: string, last: string) =>
+      post(`{"username":"${first}","username":"${last}","password":"${COSMO.password}"}`)
+    expect((await twice('nobody', 'cosmo')).status).toBe(200)
+    expect((await twice('cosmo', 'nobody')).status).toBe(401)
   })
 
   it.each(['[]', '"x"', '1', 'null', 'true'])(
@@ -167,10 +189,11 @@ describe('a body that is no JSON', () => {
 describe('a body over 8 KiB', () => {
   const body = JSON.stringify({ username: 'cosmo', password: 'x'.repeat(8192) })
 
-  it('is 413 before it is parsed (ASVS 15.1.3)', async () => {
+  it('is 413 before it is parsed, however deep it is nested (ASVS 15.2.2)', async () => {
     const response = await post(body)
     expect(response.status).toBe(413)
     expect(await response.text()).toBe('{"error":"Request body is too large"}')
+    expect((await post('['.repeat(20_000))).status).toBe(413)
   })
 
   it('is 413 also when it is streamed without a length', async () => {

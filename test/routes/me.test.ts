@@ -1,3 +1,4 @@
+import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { COSMO, addUser, getWithToken, postJson, startSession } from '../helpers.ts'
@@ -25,6 +26,19 @@ it('GET /me says who the token is for', async () => {
     roles: ['editor'],
     auth_time: expect.any(Number),
   })
+})
+
+it('who is asking is what the token says, whatever else the request names (ASVS 7.2.1, 8.3.1)', async () => {
+  const { access_token: token } = await startSession()
+  const headers = {
+    Authorization: `Bearer ${token}`,
+    'X-User-Id': '1',
+    'X-Forwarded-User': 'admin',
+    'X-Roles': 'admin',
+    Cookie: 'username=admin; roles=admin',
+  }
+  const response = await isolate.fetch('/me?username=admin&sub=admin&roles=admin', { headers })
+  expect(await response.json()).toMatchObject({ username: 'cosmo', roles: ['editor'] })
 })
 
 describe('PUT /me/password', () => {
@@ -106,7 +120,38 @@ describe('PUT /me/password', () => {
     expect((await isolate.get('/protected', other.access_token)).status).toBe(200)
   })
 
-  it('of the same user twice at once: one wins, the other is told, none is lost', async () => {
+  it.each([
+    ['roles', ['admin']],
+    ['username', 'admin'],
+    ['id', 1],
+    ['disabled_at', null],
+    ['created_at', 0],
+    ['password_hash', 'x'],
+  ])(
+    'with %s beside the passwords is 400 and changes nothing (ASVS 15.3.3)',
+    async (name, value) => {
+      const rows = () => env.DB.prepare('SELECT * FROM users').all()
+      const before = (await rows()).results
+      const { access_token: token } = await startSession()
+      const response = await change(token, {
+        current_password: COSMO.password,
+        new_password: NEXT,
+        [name]: value,
+      })
+      expect(response.status).toBe(400)
+      expect(await response.json()).toEqual({ error: { [name]: ['Unknown field.'] } })
+      expect((await rows()).results).toEqual(before)
+    },
+  )
+
+  it('without the current password is 400 (ASVS 6.2.3)', async () => {
+    const { access_token: token } = await startSession()
+    const response = await change(token, { new_password: NEXT })
+    expect(response.status).toBe(400)
+    expect(await logIn(COSMO.password)).toBe(200)
+  })
+
+  it('of the same user twice at once: one wins, the other is told, none is lost (ASVS 2.3.4)', async () => {
     const [one, two] = [await startSession(), await startSession()]
     const answers = await Promise.all([
       change(one.access_token, { current_password: COSMO.password, new_password: `${NEXT} one` }),

@@ -77,7 +77,7 @@ describe('a refresh', () => {
   it.each([
     ['disabled', 'UPDATE users SET disabled_at = 1'],
     ['removed', 'DELETE FROM users'],
-  ])('of a user who has been %s is refused', async (_, sql) => {
+  ])('of a user who has been %s is refused (RFC 9700 4.14.2)', async (_, sql) => {
     const { refresh_token: token } = await startSession()
     await env.DB.prepare(sql).run()
     await expectRevoked(await refresh(token))
@@ -101,7 +101,7 @@ describe('the two kinds of tokens are never taken for each other (ASVS 9.2.2)', 
 })
 
 describe('lost answers and several tabs', () => {
-  it('50 concurrent refreshes of one token all carry the same successor, one generation on', async () => {
+  it('50 concurrent refreshes of one token all carry the same successor, one generation on (ASVS 2.3.4)', async () => {
     for (let round = 0; round < 5; round += 1) {
       await env.DB.prepare('DELETE FROM sessions').run()
       const { refresh_token: token } = await startSession()
@@ -128,7 +128,7 @@ describe('lost answers and several tabs', () => {
   )
 })
 
-describe('a refresh token used twice ends the whole session (RFC 9700 4.14.2)', () => {
+describe('a refresh token used twice ends the whole session (ASVS 10.4.5, RFC 9700 4.14.2)', () => {
   it('when the second use comes after the grace', async () => {
     const first = await startSession()
     const second = await refreshed(first.refresh_token)
@@ -148,7 +148,7 @@ describe('a refresh token used twice ends the whole session (RFC 9700 4.14.2)', 
     expect((await readSession())?.revoked_at).not.toBe(null)
   })
 
-  it('and only that session, with one security event logged', async () => {
+  it('and only that session, with one security event logged (ASVS 16.3.3)', async () => {
     const other = await startSession()
     const first = await startSession()
     await refreshed(first.refresh_token)
@@ -177,7 +177,7 @@ describe('a refresh token used twice ends the whole session (RFC 9700 4.14.2)', 
   })
 })
 
-describe('a session ends (ASVS 7.3.1, 7.3.2)', () => {
+describe('a session ends (ASVS 7.3.1, 7.3.2, 10.4.8)', () => {
   it('one second after seven days without a refresh, not one before', async () => {
     const { refresh_token: token } = await startSession()
     pass(7 * DAY - 1)
@@ -210,7 +210,7 @@ describe('a session ends (ASVS 7.3.1, 7.3.2)', () => {
 })
 
 describe('a database that was stolen or set back', () => {
-  it('holds no token and nothing that makes one (RFC 9700 4.14.2, ASVS 14.2)', async () => {
+  it('holds no token and nothing that makes one (RFC 6749 10.4, RFC 9700 4.14.2)', async () => {
     const tokens = await startSession()
     const { results } = await env.DB.prepare('SELECT * FROM sessions').all()
     const dump = JSON.stringify(results)

@@ -90,7 +90,7 @@ describe('GET /sessions', () => {
 })
 
 describe('DELETE /sessions/:id', () => {
-  it('ends one of the own sessions at once', async () => {
+  it('ends one of the own sessions at once (ASVS 10.4.9)', async () => {
     const [own, other] = [await startSession(), await startSession()]
     const response = await end(own.access_token, sidOf(other.access_token))
     expect(response.status).toBe(200)
@@ -144,7 +144,7 @@ describe('the cap on sessions (ASVS 7.1.2)', () => {
   })
 })
 
-it('session ids are 128 random bits: 10,000 are all different (ASVS 7.2.3)', async () => {
+it('session ids are 128 random bits: 10,000 are all different (ASVS 7.2.3, 11.5.1)', async () => {
   const { randomId } = await import('../../src/auth/random.ts')
   const ids = new Set(Array.from({ length: 10_000 }, () => randomId()))
   expect(ids.size).toBe(10_000)

@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { extname, join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { runWrangler } from '../../src/cli/wrangler.ts'
+import { createProject } from './project.ts'
+
+const project = createProject()
+const CANARY = 'Q2FuYXJ5IC0gdGhpcyBrZXkgbXVzdCBzdGF5IGhvbWU='
+let shown = ''
+/** What the Worker is made of: its own files, and those of packages. */
+let own: { file: string; code: string }[] = []
+let packages: Set<string | undefined>
+
+beforeAll(async () => {
+  for (const file of ['.dev.vars', '.keys.production'])
+    project.write(file, `JWT_SECRET=${CANARY}\n`)
+  const { ok, stdout, stderr } = await runWrangler(
+    ['deploy', '--dry-run', '--outdir', 'dist', '--cwd', project.folder],
+    'keep',
+  )
+  shown = stdout + stderr
+  if (!ok) throw new Error(shown)
+  const map: { sources: string[]; sourcesContent: string[] } = JSON.parse(read('dist/index.js.map'))
+  own = map.sources.flatMap((source, index) =>
+    source.startsWith('../src/')
+      ? { file: source.slice(7), code: stripComments(map.sourcesContent[index] ?? '') }
+      : [],
+  )
+  const foreign = map.sources.filter((source) => !source.startsWith('../src/'))
+  packages = new Set(
+    foreign.map((source) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1]),
+  )
+}, 60_000)
+afterAll(() => project.remove())
+
+const read = (path: string) => readFileSync(join(project.folder, path), 'utf8')
+
+function stripComments(source: string): string {
+  return source.replaceAll(/\/\*[^]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '')
+}
+
+it('no secret gets into the bundle, its source map or what the deployment prints (ASVS 13.3.1)', () => {
+  expect(
+    readdirSync(join(project.folder, 'dist'))
+      .map((name) => extname(name))
+      .toSorted(),
+  ).toEqual(['.js', '.map', '.md', '.wasm'])
+  for (const text of [shown, read('dist/index.js'), read('dist/index.js.map')]) {
+    expect(text).not.toContain(CANARY)
+    expect(text).not.toContain('space-corgi')
+  }
+})
+
+it('the Worker is made of its own files and four packages, and of neither tests nor the command line (ASVS 15.2.1, 15.2.3)', () => {
+  expect([...packages].toSorted()).toEqual(['@hono/zod-validator', 'hono', 'zod'])
+  expect(read('src/auth/argon2.ts')).toContain("'@phi-ag/argon2/argon2.wasm'")
+  expect(own.length).toBeGreaterThan(40)
+  for (const { file } of own)
+    expect(file).toMatch(/^(\w+|(auth|db|middleware|routes)\/[\w-]+)\.ts$/)
+})
+
+it('what is served beside the Worker is the page: no source, no setting, no dot-file (ASVS 13.4.1)', () => {
+  const files = readdirSync('src/public', { recursive: true, encoding: 'utf8' })
+  const served = files.filter((file) => file.includes('.'))
+  expect(served.length).toBeGreaterThan(5)
+  for (const file of served) expect(file).toMatch(/^([\w-]+\/)*[\w-]+\.(html|css|js|svg|json)$/)
+})
+
+it('each package has one exact version, and a lock (ASVS 15.2.1)', () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const { packages: locked } = JSON.parse(readFileSync('package-lock.json', 'utf8'))
+  expect(Object.keys(dependencies)).toHaveLength(4)
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(locked[`node_modules/${name}`].version).toBe(version)
+  }
+})
+
+describe('no file of the Worker', () => {
+  it.each<[title: string, pattern: RegExp, except: string]>([
+    ['calls another host (ASVS 13.2.4, 15.3.2)', /(?<!\.)\bfetch\(|\bconnect\(|WebSocket/, ''],
+    ['takes chance from elsewhere than Web Crypto (ASVS 11.5.1)', /Math\.random/, ''],
+    [
+      'makes an id by randomUUID, but that of a request (ASVS 7.2.3)',
+      /UUID/,
+      'middleware/event.ts',
+    ],
+    [
+      'names a hash or a cipher that is broken (ASVS 11.3.1, 11.4.1)',
+      /MD5|SHA-1\b|\bRC4\b|\bDES\b|\bECB\b/i,
+      '',
+    ],
+    ['takes a token apart without verifying it (ASVS 9.1.1)', /\bdecode\b[^]*'hono\/jwt'/, ''],
+    ['makes code of text (ASVS 1.3.2)', /\beval\(|new Function/, ''],
+    ['but those in db/ prepares a statement (ASVS 1.2.4)', /\.prepare\(/, 'db/'],
+    ['but one writes to the log (ASVS 16.2.5)', /\bconsole\b/, 'log.ts'],
+  ])('%s', (_, pattern, except) => {
+    const found = own.filter(({ code }) => pattern.test(code)).map(({ file }) => file)
+    expect(found.filter((file) => except === '' || !file.startsWith(except))).toEqual([])
+  })
+})

@@ -1,0 +1,54 @@
+import { env } from 'cloudflare:workers'
+import { beforeEach, expect, it, vi } from 'vitest'
+
+import { COSMO, addUser, startSession } from '../helpers.ts'
+import { createIsolate } from '../isolates.ts'
+
+type Isolate = ReturnType<typeof createIsolate>
+type Tokens = Awaited<ReturnType<typeof startSession>>
+
+beforeEach(() => addUser())
+
+const send = (isolate: Isolate, method: string, path: string, token: string, body: object) =>
+  isolate.fetch(path, {
+    method,
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  })
+
+/** In an isolate that has just begun, so that the guard's one read of ended sessions is always counted. */
+it.each<
+  [statements: number, trips: number, title: string, ask: (i: Isolate, t: Tokens) => unknown]
+>([
+  [0, 0, 'GET /health', (i) => i.fetch('/health')],
+  [1, 1, 'GET /ready', (i) => i.fetch('/ready')],
+  [0, 0, 'GET /.well-known/jwks.json', (i) => i.fetch('/.well-known/jwks.json')],
+  [7, 2, 'POST /login', (i) => send(i, 'POST', '/login', '', COSMO)],
+  [1, 1, 'POST /refresh', (i, t) => i.post('/refresh', t.refresh_token)],
+  [1, 1, 'GET /protected', (i, t) => i.get('/protected', t.access_token)],
+  [1, 1, 'GET /me', (i, t) => i.get('/me', t.access_token)],
+  [2, 2, 'POST /logout', (i, t) => i.post('/logout', t.access_token)],
+  [3, 3, 'POST /logout?scope=all', (i, t) => i.post('/logout?scope=all', t.access_token)],
+  [2, 2, 'GET /sessions', (i, t) => i.get('/sessions', t.access_token)],
+  [2, 2, 'DELETE /sessions/x', (i, t) => send(i, 'DELETE', '/sessions/x', t.access_token, {})],
+  [
+    9,
+    4,
+    'PUT /me/password',
+    (i, t) =>
+      send(i, 'PUT', '/me/password', t.access_token, {
+        current_password: COSMO.password,
+        new_password: 'a dog in a rocket, barking',
+      }),
+  ],
+])(
+  '%i statements in %i round trips: %s (CF limits: 50 a request)',
+  async (statements, trips, _, ask) => {
+    const tokens = await startSession()
+    const isolate = createIsolate()
+    const prepare = vi.spyOn(env.DB, 'prepare')
+    await ask(isolate, tokens)
+    expect(prepare).toHaveBeenCalledTimes(statements)
+    expect(isolate.statements).toBe(trips)
+  },
+)
