@@ -23,6 +23,18 @@ export const Me = z.strictObject({
   roles: z.array(z.string()),
   auth_time: z.int(),
 })
+export const User = z.strictObject({
+  username: z.string(),
+  roles: z.array(z.string()),
+  created_at: z.int(),
+  /** Null for a user who may log in. */
+  disabled_at: z.nullable(z.int()),
+})
+export const UserList = z.strictObject({
+  users: z.array(User),
+  /** `after` of the next page. */
+  next: z.nullable(z.string()),
+})
 export const SessionList = z.strictObject({
   sessions: z.array(
     z.strictObject({

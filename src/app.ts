@@ -19,6 +19,7 @@ import { me } from './routes/me.ts'
 import { protectedRoutes } from './routes/protected.ts'
 import { refresh } from './routes/refresh.ts'
 import { sessions } from './routes/sessions.ts'
+import { users } from './routes/users.ts'
 
 export const app = new Hono<AppEnv>()
   .use(apiHeaders)
@@ -49,6 +50,7 @@ const routes = app
   .route('/', logout)
   .route('/', sessions)
   .route('/', me)
+  .route('/users', users)
   .route('/', protectedRoutes)
 
 export type App = typeof routes

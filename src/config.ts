@@ -58,6 +58,7 @@ const Settings = z.object({
   LOGIN_MAX_FAILURES_PER_NAME: positive,
   LOGIN_WINDOW_SECONDS: positive,
   CORS_ORIGINS: origins,
+  SIGNUP: z.enum(['closed', 'open'], 'must be closed or open'),
   PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })
 

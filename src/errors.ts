@@ -7,7 +7,7 @@
  * `retryAfter` is the default of `Retry-After`, in seconds.
  */
 export type Answer = {
-  status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 503
   challenge?: 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication'
   event?: string
   retryAfter?: number
@@ -69,6 +69,8 @@ export const ANSWERS = {
   too_many_tries: { status: 429, error: 'Too many tries', event: 'login.limited', retryAfter: 60 },
   busy: { status: 503, error: 'Service unavailable', event: 'login.busy', retryAfter: 1 },
   input_invalid: { status: 400, error: 'Invalid input' },
+  username_taken: { status: 409, error: 'Username is taken' },
+  last_admin: { status: 409, error: 'The last admin must remain' },
   body_too_large: { status: 413, error: 'Request body is too large' },
   body_not_json: { status: 415, error: 'Content-Type must be application/json' },
   https_required: { status: 403, error: 'HTTPS required' },

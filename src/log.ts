@@ -10,6 +10,8 @@ export type LogFields = {
   status?: number
   /** A user who exists: what was typed as an unknown name may be a password. */
   username?: string | undefined
+  /** The user whom an admin has added, changed or removed. */
+  target?: string
   /** A hash of the session's id. */
   session?: string | undefined
   /** The client's network: an IPv4 address, or an IPv6 /64. */

@@ -12,10 +12,12 @@ const SECURITY = {
 
 const TITLES: Record<number, string> = {
   200: 'Done',
+  201: 'Made',
   400: 'The input is refused',
   401: 'The token or the password is refused',
-  403: 'Not over plain HTTP, or not from another origin',
+  403: 'Not over plain HTTP, not from another origin, or not without the role',
   404: 'Not found',
+  409: 'Not as things are: the name is taken, or no admin would be left',
   413: 'The body is over 8 KiB',
   415: 'The body is no JSON',
   429: 'Too many tries: see Retry-After',
@@ -29,6 +31,7 @@ const REFUSALS: Record<number, object[]> = {
   401: [{ msg: ANSWERS.authorization_missing.msg }, { error: ANSWERS.bad_credentials.error }],
   403: [{ error: ANSWERS.https_required.error }],
   404: [{ error: ANSWERS.not_found.error }],
+  409: [{ error: ANSWERS.last_admin.error }],
   413: [{ error: ANSWERS.body_too_large.error }],
   415: [{ error: ANSWERS.body_not_json.error }],
   429: [{ error: ANSWERS.too_many_tries.error }],

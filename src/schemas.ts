@@ -19,6 +19,8 @@ const requiredString = z
   .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
   .check(z.refine((text) => text.isWellFormed(), 'Not a valid string.'))
 
+const boolean = z.boolean({ error: otherThan('boolean') })
+
 /** An object of exactly these fields. */
 const exactly = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z.strictObject(shape, { error: 'Invalid input type.' })
@@ -27,13 +29,36 @@ const exactly = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
 export const LoginBody = exactly({
   username: requiredString,
   password: requiredString,
-  cookie: z.optional(z.boolean({ error: otherThan('boolean') })),
+  cookie: z.optional(boolean),
 })
 
 export const PasswordBody = exactly({
   current_password: requiredString,
   new_password: requiredString,
 })
+
+/** A role: 1 to 64 characters, none of them a control character. */
+export const ROLE = /^\P{C}{1,64}$/u
+export const MAX_ROLES = 50
+
+const roles = z
+  .array(z.string({ error: otherThan('string') }).check(z.regex(ROLE, 'Not a valid role.')), {
+    error: otherThan('list'),
+  })
+  .check(z.maxLength(MAX_ROLES, `Longer than maximum length ${MAX_ROLES}.`))
+
+export const UserBody = exactly({
+  username: requiredString,
+  password: requiredString,
+  roles: z._default(roles, []),
+})
+
+/** What is left out stays as it is. */
+export const UserPatch = exactly({
+  password: z.optional(requiredString),
+  roles: z.optional(roles),
+  disabled: z.optional(boolean),
+}).check(z.refine((patch) => Object.keys(patch).length > 0, 'Nothing to change.'))
 
 export const LogoutQuery = exactly({
   scope: z._default(
@@ -42,14 +67,24 @@ export const LogoutQuery = exactly({
   ),
 })
 
+/** How many a page of a list holds. */
+const limit = z._default(
+  z.pipe(
+    z.string().check(z.regex(/^([1-9]\d?|100)$/, 'Must be between 1 and 100.')),
+    z.transform(Number),
+  ),
+  20,
+)
+
 /** A page of a list: `after` is the `next` of the page before. */
 export const PageQuery = exactly({
-  limit: z._default(
-    z.pipe(
-      z.string().check(z.regex(/^([1-9]\d?|100)$/, 'Must be between 1 and 100.')),
-      z.transform(Number),
-    ),
-    20,
-  ),
+  limit,
   after: z.optional(z.string().check(z.regex(/^\d{1,12}\.[\w-]{1,22}$/, 'Not a page.'))),
+})
+
+/** A page of the users whose names begin with `prefix`. */
+export const UsersQuery = exactly({
+  limit,
+  prefix: z.optional(z.string().check(z.maxLength(128, 'Longer than maximum length 128.'))),
+  after: z.optional(z.string().check(z.maxLength(512, 'Not a page.'))),
 })

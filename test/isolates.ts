@@ -9,10 +9,14 @@ import { requireDescribed } from './openapi.ts'
 /** Fails the statement (or batch) of this number, before it reaches the database or after, or never answers it. */
 type Fault = { at: number; when: 'before' | 'after' | 'never' }
 
-/** An isolate of its own. `statements` counts what reached D1: a batch counts once, as a round trip. */
+/**
+ * An isolate of its own. `statements` counts what reached D1: a batch counts once, as a round trip;
+ * `rowsRead` is what D1 says of them.
+ */
 export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'fetch'> = app) {
   const isolate = {
     statements: 0,
+    rowsRead: 0,
     fault: undefined as Fault | undefined,
     beforeStatement: async (_number: number): Promise<void> => {},
     env: {} as Env,
@@ -37,6 +41,7 @@ export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'f
     if (fails === 'never') return new Promise(() => {})
     if (fails === 'before') throw new Error('D1_ERROR: Network connection lost.')
     const result = await work()
+    for (const { meta } of [result].flat() as D1Result[]) isolate.rowsRead += meta.rows_read
     if (fails === 'after') throw new Error('D1_ERROR: Network connection lost.')
     return result
   }

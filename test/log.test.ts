@@ -20,6 +20,7 @@ const FIELDS = [
   'route',
   'status',
   'username',
+  'target',
   'session',
   'address',
   'reason',

@@ -6,9 +6,9 @@ import type { Session } from '../db/sessions.ts'
 import { changePasswordHash, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import { argon2id } from './argon2.ts'
-import { isCommonPassword } from './common-passwords.ts'
 import { inLine, openTry } from './guessing.ts'
-import { hashPassword, passwordProblem, verifyPassword } from './passwords.ts'
+import { newPasswordProblem } from './new-password.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
 import { feedOf, type Origin, startSession } from './sessions.ts'
 
 /**
@@ -60,9 +60,8 @@ export async function changePassword(
   { current, next }: { current: string; next: string },
   now: number,
 ): Promise<void> {
-  const problem =
-    passwordProblem(next, { username, minLength: config.PASSWORD_MIN_LENGTH }) ??
-    ((await isCommonPassword(config.DB, next)) ? 'Is a common password.' : undefined)
+  const rules = { username, minLength: config.PASSWORD_MIN_LENGTH }
+  const problem = await newPasswordProblem(config.DB, next, rules)
   if (problem)
     throw new AppError('input_invalid', 'new password', { error: { new_password: [problem] } })
   await inLine(async () => {

@@ -19,10 +19,35 @@ export async function openTry(
   address: string,
   now: number,
 ): Promise<Try> {
-  const [pair, name] = await Promise.all([
-    toKey(['pair', address, username]),
-    toKey(['name', username]),
-  ])
+  return count(
+    config,
+    { pair: ['pair', address, username], name: ['name', username] },
+    username,
+    now,
+  )
+}
+
+/**
+ * Counts a sign-up, which tells whether a name is taken: by address, and by name. Nothing takes it back.
+ * Throws `too_many_tries`.
+ */
+export async function countSignUp(
+  config: Config,
+  username: string,
+  address: string,
+  now: number,
+): Promise<void> {
+  const keys = { pair: ['signup', address], name: ['signup', 'name', username] }
+  await count(config, keys, username, now)
+}
+
+async function count(
+  config: Config,
+  keys: Record<keyof Counters, string[]>,
+  username: string,
+  now: number,
+): Promise<Try> {
+  const [pair, name] = await Promise.all([toKey(keys.pair), toKey(keys.name)])
   const counters = { pair, name }
   const limits = {
     pairMax: config.LOGIN_MAX_FAILURES,

@@ -1,6 +1,9 @@
 // What an isolate knows of ended sessions: a set with a strict bound on its age.
 
-/** Reads the ids of the sessions that were ended lately. */
+/**
+ * Reads the ids of the sessions that were ended lately. `*` and a time (unix seconds) stand for all
+ * that had begun by then.
+ */
 export type ReadRevoked = () => Promise<string[]>
 
 /**
@@ -10,6 +13,8 @@ export type ReadRevoked = () => Promise<string[]>
  */
 export class RevocationFeed {
   #revoked = new Set<string>()
+  /** Unix seconds: whatever began by then has ended. */
+  #allUntil = 0
   #readAt = -Infinity
   #triedAt = -Infinity
   #reads = 0
@@ -26,11 +31,12 @@ export class RevocationFeed {
   }
 
   /**
-   * Whether a session has ended, as of at most `maxAge` ago. From half that age the set is read again
-   * in the background; past it, this waits for a read of its own, and fails when that fails.
+   * Whether a session has ended, as of at most `maxAge` ago; `startedAt` is in unix seconds. From half
+   * that age the set is read again in the background; past it, this waits for a read of its own, and
+   * fails when that fails.
    */
   async includes(
-    id: string,
+    { id, startedAt }: { id: string; startedAt: number },
     { now, maxAge }: { now: number; maxAge: number },
     read: ReadRevoked,
     inBackground: (work: Promise<void>) => void,
@@ -43,7 +49,7 @@ export class RevocationFeed {
       // A failure is left to the first request past the bound: that one reads again and reports it.
       inBackground(this.#update(read, now).catch(() => {}))
     }
-    return this.#revoked.has(id)
+    return startedAt <= this.#allUntil || this.#revoked.has(id)
   }
 
   async #update(read: ReadRevoked, now: number): Promise<void> {
@@ -55,6 +61,8 @@ export class RevocationFeed {
     this.#noted = this.#noted.filter(({ reads }) => reads >= number)
     for (const { id } of this.#noted) revoked.add(id)
     this.#revoked = revoked
+    for (const id of revoked)
+      if (id.startsWith('*')) this.#allUntil = Math.max(this.#allUntil, Number(id.slice(1)))
     this.#readAt = now
   }
 }

@@ -137,13 +137,13 @@ export const MARGIN_SECONDS = 60
  */
 export function isRevoked(
   config: Config,
-  id: string,
+  { sid: id, auth_time: startedAt }: { sid: string; auth_time: number },
   nowMs: number,
   inBackground: (work: Promise<void>) => void,
 ): Promise<boolean> {
   const since = Math.floor(nowMs / 1000) - config.ACCESS_TOKEN_SECONDS - MARGIN_SECONDS
   return feedOf(config).includes(
-    id,
+    { id, startedAt },
     { now: nowMs, maxAge: config.REVOCATION_SECONDS * 1000 },
     () => listRevoked(config.DB, since),
     inBackground,

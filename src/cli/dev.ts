@@ -53,7 +53,7 @@ async function applyMigrations(): Promise<void> {
 
 async function addDemoUser(): Promise<void> {
   await withDatabase({ remote: false, env: undefined }, async (db) => {
-    if ((await listUsers(db, 1)).length > 0) return
+    if ((await listUsers(db, { limit: 1 })).users.length > 0) return
     const passwordHash = hashPassword('space-corgi', argon2id)
     const now = Math.floor(Date.now() / 1000)
     await insertUser(db, { username: 'cosmo', passwordHash, roles: [] }, now)

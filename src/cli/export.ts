@@ -2,8 +2,7 @@
 
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 
-import { listUsersAfter } from '../db/many-users.ts'
-import type { User } from '../db/users.ts'
+import { listUsers, type User } from '../db/users.ts'
 import { readArguments, TARGET_OPTIONS } from './arguments.ts'
 import { formatCsv } from './csv.ts'
 import { withDatabase } from './database.ts'
@@ -80,15 +79,14 @@ function openNew(file: string): number {
 /** Page by page, so that memory does not grow with the number of users. */
 async function writeAll(db: D1Database, target: number, format: Format): Promise<number> {
   let count = 0
-  let last = ''
+  let after: string | null = ''
   writeSync(target, format.head)
-  for (;;) {
-    const users = await listUsersAfter(db, last, PAGE)
-    const text = users.map(format.show).join(format.between)
-    writeSync(target, count > 0 && users.length > 0 ? format.between + text : text)
-    count += users.length
-    last = users.at(-1)?.username ?? last
-    if (users.length < PAGE) break
+  while (after !== null) {
+    const page = await listUsers(db, { limit: PAGE, after })
+    const text = page.users.map(format.show).join(format.between)
+    writeSync(target, count > 0 && page.users.length > 0 ? format.between + text : text)
+    count += page.users.length
+    after = page.next
   }
   writeSync(target, format.tail)
   return count

@@ -1,7 +1,7 @@
 // The users of a file against those of the database: who is new, and adding them.
 
 import { findUsers, insertUsers, type Pack, packRows, toInsertRow } from '../db/many-users.ts'
-import type { User } from '../db/users.ts'
+import { foldUsername, type User } from '../db/users.ts'
 import { Failure, messageOf } from './failure.ts'
 import { createProgress } from './progress.ts'
 import type { Entry } from './user-file.ts'
@@ -18,14 +18,14 @@ export async function compareEntries(db: D1Database, entries: Entry[]) {
   const known = new Map<string, User>()
   const show = createProgress('Looking for names', entries.length)
   let done = 0
-  const names = entries.map(({ user }) => user.username)
+  const names = entries.map(({ user }) => foldUsername(user.username))
   for (const pack of packRows(names, NAMES_BYTES)) {
-    for (const user of await findUsers(db, pack)) known.set(user.username, user)
+    for (const user of await findUsers(db, pack)) known.set(foldUsername(user.username), user)
     show((done += pack.count))
   }
   const sorted = { fresh: [] as Entry[], same: [] as Entry[], taken: [] as Entry[] }
   for (const entry of entries) {
-    const user = known.get(entry.user.username)
+    const user = known.get(foldUsername(entry.user.username))
     if (!user) sorted.fresh.push(entry)
     else if (isSame(user, entry.user)) sorted.same.push(entry)
     else sorted.taken.push(entry)
@@ -34,6 +34,7 @@ export async function compareEntries(db: D1Database, entries: Entry[]) {
 }
 
 const isSame = (user: User, other: FileUser): boolean =>
+  user.username === other.username &&
   user.passwordHash === other.passwordHash &&
   user.disabledAt === other.disabledAt &&
   user.createdAt === (other.createdAt ?? user.createdAt) &&

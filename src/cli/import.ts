@@ -72,7 +72,8 @@ async function readText(file: string): Promise<string> {
 const refuseTaken = ({ at, user }: Entry): Refusal => ({
   at,
   username: user.username,
-  reason: 'username: there is a user of this name already (--skip-existing leaves such lines out)',
+  reason:
+    'username: there is a user of this name already, perhaps in another case (--skip-existing leaves such lines out)',
 })
 
 function refuse(refusals: Refusal[], json: boolean): void {

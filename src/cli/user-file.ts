@@ -1,5 +1,6 @@
 // Files of users: CSV with a header line, a JSON array, or an object of JSON a line.
 
+import { foldUsername } from '../db/users.ts'
 import { type CsvRecord, parseCsv } from './csv.ts'
 import { Failure } from './failure.ts'
 import { COLUMNS, type FileUser, fromCells, parseJson, parseRow, showName } from './user-row.ts'
@@ -27,7 +28,7 @@ export function parseUserFile(text: string): UserFile {
   return { entries: [...entries.values()], refusals }
 }
 
-const toKey = ({ username }: FileUser) => username.toLowerCase()
+const toKey = ({ username }: FileUser) => foldUsername(username)
 
 /** A name may be in a file once, in whatever case: people and logs would confuse the two. */
 function findTwin(entries: Map<string, Entry>, user: FileUser): string | undefined {

@@ -4,12 +4,12 @@ import * as z from 'zod/mini'
 
 import { usernameProblem } from '../auth/usernames.ts'
 import type { User } from '../db/users.ts'
+import { MAX_ROLES, ROLE } from '../schemas.ts'
 import { hashProblem } from './hash-problem.ts'
 
 /** The columns of a file, in the order in which `export` writes them; the first two are required. */
 export const COLUMNS = ['username', 'password_hash', 'roles', 'created_at', 'disabled_at'] as const
 
-const MAX_ROLES = 50
 const TIME = 'must be a time in unix seconds'
 
 const checked = (problem: (value: string) => string | undefined) =>
@@ -30,7 +30,7 @@ const Row = z.strictObject(
     roles: z.optional(
       z
         .array(
-          z.string('must be texts').check(z.regex(/^\P{C}{1,64}$/u, 'of 1 to 64 characters each')),
+          z.string('must be texts').check(z.regex(ROLE, 'of 1 to 64 characters each')),
           'must be a list of texts',
         )
         .check(z.maxLength(MAX_ROLES, `at most ${MAX_ROLES}`)),

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts'
 import { MIGRATE, run } from './run.ts'
 
 /** The newest file in `migrations`. A database that has newer ones as well is fine: migrations only add. */
-export const NEWEST = '0004_login_failures.sql'
+export const NEWEST = '0005_folded_usernames.sql'
 
 /** Throws `database_failed` when the database cannot answer, or lacks a migration. */
 export async function checkMigrations(db: D1Database): Promise<void> {

@@ -140,10 +140,10 @@ export type SessionEntry = {
   country: string
 }
 
-/** The live sessions of the user of session `ownId`, newest first, and where the next page begins. */
+/** The live sessions of a user, or of the user of session `sid`: newest first, and where the next page begins. */
 export async function listSessions(
   db: D1Database,
-  ownId: string,
+  { userId, sid }: { userId: number; sid?: never } | { sid: string; userId?: never },
   { limit, after }: { limit: number; after?: string | undefined },
   now: number,
 ): Promise<{ rows: SessionEntry[]; next: string | null }> {
@@ -153,12 +153,12 @@ export async function listSessions(
       .prepare(
         `SELECT id, created_at, rotated_at AS refreshed_at, expires_at, user_agent, country
          FROM sessions
-         WHERE user_id = (SELECT user_id FROM sessions WHERE id = ?1)
+         WHERE user_id = coalesce(?6, (SELECT user_id FROM sessions WHERE id = ?1))
            AND revoked_at IS NULL AND expires_at > ?2
            AND (?3 = '' OR (created_at, id) < (CAST(?3 AS INTEGER), ?4))
          ORDER BY created_at DESC, id DESC LIMIT ?5`,
       )
-      .bind(ownId, now, createdAt, id, limit + 1),
+      .bind(sid ?? '', now, createdAt, id, limit + 1, userId ?? null),
   )
   const rows = results.slice(0, limit)
   const last = results.length > limit ? rows.at(-1) : undefined

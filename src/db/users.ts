@@ -1,6 +1,5 @@
-// The `users` table: one function, one statement.
+// The `users` table: one function, one statement or one transaction.
 
-import { revokeSessionsOf } from './revocations.ts'
 import { idsOf, run, runBatch } from './run.ts'
 
 export type User = {
@@ -15,6 +14,7 @@ export type User = {
 export type UserRow = {
   id: number
   username: string
+  folded: string
   password_hash: string
   roles: string
   created_at: number
@@ -30,6 +30,10 @@ export const toUser = (row: UserRow): User => ({
   disabledAt: row.disabled_at,
 })
 
+/** A name in one case, so that twins are the same: no simple folding, but that of `ß` and `ς` too. */
+export const foldUsername = (username: string): string =>
+  username.toUpperCase().toLowerCase().normalize('NFC')
+
 /** The statement that reads the user of this name, disabled or not; `userOf` takes its result. */
 export const selectUser = (db: D1Database, username: string) =>
   db.prepare('SELECT * FROM users WHERE username = ?1').bind(username)
@@ -39,29 +43,52 @@ export function userOf(result: D1Result<unknown> | undefined): User | undefined 
   return row && toUser(row)
 }
 
-/** All users by name, at most `limit`. */
-export async function listUsers(db: D1Database, limit: number): Promise<User[]> {
+export const findUser = async (db: D1Database, username: string): Promise<User | undefined> =>
+  userOf(await run(selectUser(db, username)))
+
+/** Sorts behind every name that begins alike. */
+const LAST = '\u{10FFFF}'
+
+/** A page of the users whose names begin with `prefix` in any case, by name, and where the next begins. */
+export async function listUsers(
+  db: D1Database,
+  {
+    limit,
+    prefix = '',
+    after = '',
+  }: { limit: number; prefix?: string | undefined; after?: string | undefined },
+): Promise<{ users: User[]; next: string | null }> {
+  const start = foldUsername(prefix)
   const { results } = await run<UserRow>(
-    db.prepare('SELECT * FROM users ORDER BY username LIMIT ?1').bind(limit),
+    db
+      .prepare(
+        `SELECT * FROM users WHERE folded >= max(?1, ?2) AND folded <> ?2 AND folded < ?3
+         ORDER BY folded LIMIT ?4`,
+      )
+      .bind(start, after, start + LAST, limit + 1),
   )
-  return results.map(toUser)
+  const rows = results.slice(0, limit)
+  const last = results.length > limit ? rows.at(-1) : undefined
+  return { users: rows.map(toUser), next: last?.folded ?? null }
 }
 
-/** Adds a user; false when the name is taken. */
+/** Adds a user; undefined when the name is taken, in whatever case. */
 export async function insertUser(
   db: D1Database,
   user: { username: string; passwordHash: string; roles: string[] },
   now: number,
-): Promise<boolean> {
-  const { meta } = await run(
-    db
-      .prepare(
-        `INSERT INTO users (username, password_hash, roles, created_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO NOTHING`,
-      )
-      .bind(user.username, user.passwordHash, JSON.stringify(user.roles), now),
+): Promise<User | undefined> {
+  const { username, passwordHash, roles } = user
+  return userOf(
+    await run(
+      db
+        .prepare(
+          `INSERT INTO users (username, folded, password_hash, roles, created_at)
+           VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING *`,
+        )
+        .bind(username, foldUsername(username), passwordHash, JSON.stringify(roles), now),
+    ),
   )
-  return meta.changes === 1
 }
 
 /** Replaces a hash by a stronger one of the same password, unless it has changed meanwhile. */
@@ -108,58 +135,4 @@ export async function changePasswordHash(
     ...also,
   ])
   return changed?.meta.changes === 1 ? idsOf(ended) : undefined
-}
-
-/** Sets a new password hash and ends the user's sessions; false when there is no such user. */
-export const setPasswordHash = (
-  db: D1Database,
-  username: string,
-  passwordHash: string,
-  now: number,
-): Promise<boolean> =>
-  endSessionsAnd(db, username, now, [
-    'UPDATE users SET password_hash = ?2 WHERE username = ?1',
-    passwordHash,
-  ])
-
-/** Sets a user's roles and ends their sessions, whose tokens name the old ones; false: no such user. */
-export const setRoles = (
-  db: D1Database,
-  username: string,
-  roles: string[],
-  now: number,
-): Promise<boolean> =>
-  endSessionsAnd(db, username, now, [
-    'UPDATE users SET roles = ?2 WHERE username = ?1',
-    JSON.stringify(roles),
-  ])
-
-/** Disables a user and ends their sessions; false when there is no such user. */
-export const disableUser = (db: D1Database, username: string, now: number): Promise<boolean> =>
-  endSessionsAnd(db, username, now, ['UPDATE users SET disabled_at = ?2 WHERE username = ?1', now])
-
-/** Removes a user and ends their sessions; false when there is none of this name. */
-export const deleteUser = (db: D1Database, username: string, now: number): Promise<boolean> =>
-  endSessionsAnd(db, username, now, ['DELETE FROM users WHERE username = ?1'])
-
-/** One transaction: the sessions first, since a removed user's could not be found afterwards. */
-async function endSessionsAnd(
-  db: D1Database,
-  username: string,
-  now: number,
-  [sql, ...values]: [string, ...(string | number)[]],
-): Promise<boolean> {
-  const [, changed] = await runBatch(db, [
-    revokeSessionsOf(db, username, now),
-    db.prepare(sql).bind(username, ...values),
-  ])
-  return changed?.meta.changes === 1
-}
-
-/** Lets a disabled user log in again; false when there is no such user. */
-export async function enableUser(db: D1Database, username: string): Promise<boolean> {
-  const { meta } = await run(
-    db.prepare('UPDATE users SET disabled_at = NULL WHERE username = ?1').bind(username),
-  )
-  return meta.changes === 1
 }

@@ -76,7 +76,7 @@ async function authenticate(c: Context<AppEnv>, options: GuardOptions): Promise<
   const user = await verifyToken(token, ring, config, now)
   if (options.refresh) return user
   const inBackground = (work: Promise<void>) => c.executionCtx.waitUntil(work)
-  if (await isRevoked(config, user.sid, nowMs, inBackground))
+  if (await isRevoked(config, user, nowMs, inBackground))
     throw new AppError('token_revoked', 'the session has ended')
   // An isolate forgets an ended session before its refresh tokens expire: so the database is asked.
   if (user.type === 'refresh' && takesEither(options)) await requireSession(config, user, now)

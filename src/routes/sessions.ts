@@ -16,7 +16,7 @@ export const sessions = new Hono<AppEnv>()
     const now = Math.floor(Date.now() / 1000)
     const { sid } = c.var.user
     const { limit, after } = c.req.valid('query')
-    const { rows, next } = await listSessions(readConfig(c.env).DB, sid, { limit, after }, now)
+    const { rows, next } = await listSessions(readConfig(c.env).DB, { sid }, { limit, after }, now)
     return c.json({ sessions: rows.map((row) => ({ ...row, current: row.id === sid })), next })
   })
   .delete('/sessions/:id', jwtRequired(), async (c) => {

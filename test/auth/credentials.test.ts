@@ -117,7 +117,7 @@ describe('a stored hash of another cost', () => {
   const OLD = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4'
   const logIn = async (password: string) =>
     (await postJson('/login', { username: 'cosmo', password })).status
-  const stored = async () => (await listUsers(env.DB, 1))[0]?.passwordHash
+  const stored = async () => (await listUsers(env.DB, { limit: 1 })).users[0]?.passwordHash
 
   it('is verified and then replaced by one of today, of the same password', async () => {
     await setHash(OLD)
@@ -143,7 +143,9 @@ describe('a stored hash of another cost', () => {
 
   it('is not replaced when the password has changed since it was read', async () => {
     await setHash(OLD)
-    const [user] = await listUsers(env.DB, 1)
+    const {
+      users: [user],
+    } = await listUsers(env.DB, { limit: 1 })
     await setHash('changed meanwhile')
     if (user) await replacePasswordHash(env.DB, user, 'stale')
     expect(await stored()).toBe('changed meanwhile')

@@ -131,27 +131,29 @@ describe('the feed itself', () => {
   it('knows what was noted while a read was under way', async () => {
     const feed = new RevocationFeed()
     const read = Promise.withResolvers<string[]>()
-    const asked = feed.includes('b', at(0), () => read.promise, never)
+    const asked = feed.includes({ id: 'b', startedAt: 1 }, at(0), () => read.promise, never)
     feed.note(['b'])
     read.resolve(['a'])
     expect(await asked).toBe(true)
-    expect(await feed.includes('b', at(1), async () => [], never)).toBe(true)
+    expect(await feed.includes({ id: 'b', startedAt: 1 }, at(1), async () => [], never)).toBe(true)
   })
 
   it('forgets what was noted once a later read does not list it', async () => {
     const feed = new RevocationFeed()
     feed.note(['a'])
-    expect(await feed.includes('a', at(0), async () => [], never)).toBe(false)
+    expect(await feed.includes({ id: 'a', startedAt: 1 }, at(0), async () => [], never)).toBe(false)
   })
 
   it('is not set back by an earlier read that answers late', async () => {
     const feed = new RevocationFeed()
     const slow = Promise.withResolvers<string[]>()
-    const first = feed.includes('a', at(0), () => slow.promise, never)
-    expect(await feed.includes('a', at(1), async () => ['a'], never)).toBe(true)
+    const first = feed.includes({ id: 'a', startedAt: 1 }, at(0), () => slow.promise, never)
+    expect(await feed.includes({ id: 'a', startedAt: 1 }, at(1), async () => ['a'], never)).toBe(
+      true,
+    )
     slow.resolve([])
     expect(await first).toBe(true)
-    expect(await feed.includes('a', at(2), async () => [], never)).toBe(true)
+    expect(await feed.includes({ id: 'a', startedAt: 1 }, at(2), async () => [], never)).toBe(true)
   })
 
   it('lets each request past the bound read for itself: no promise is shared', async () => {
@@ -161,7 +163,9 @@ describe('the feed itself', () => {
       reads += 1
       return []
     }
-    await Promise.all([1, 2, 3].map(() => feed.includes('a', at(0), read, never)))
+    await Promise.all(
+      [1, 2, 3].map(() => feed.includes({ id: 'a', startedAt: 1 }, at(0), read, never)),
+    )
     expect(reads).toBe(3)
   })
 })

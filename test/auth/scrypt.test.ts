@@ -104,7 +104,7 @@ describe('a scrypt hash that asks for too much, or is not well formed, never mat
 })
 
 describe('a user who comes from Flask', () => {
-  const stored = async () => (await listUsers(env.DB, 1))[0]?.passwordHash
+  const stored = async () => (await listUsers(env.DB, { limit: 1 })).users[0]?.passwordHash
   const logIn = async (password: string) =>
     (await postJson('/login', { username: 'ada', password })).status
   const add = (passwordHash: string) =>

@@ -104,7 +104,7 @@ it('npm run dev again keeps the secret and the users, and ends with all that it 
   const port = await freePort()
   const dev = await startDev(port)
   expect(vars()).toBe(before)
-  expect(JSON.parse((await project.run('users', ['list', '--json'])).stdout)).toHaveLength(1)
+  expect(JSON.parse((await project.run('users', ['list', '--json'])).stdout).users).toHaveLength(1)
   await dev.stop()
   await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow('fetch failed')
 })

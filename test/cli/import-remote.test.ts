@@ -62,7 +62,7 @@ it('a remote import is one request, and so one transaction, with one bound value
   expect(outcome.stdout).toMatch(/^imported +10,000$/m)
   expect(transactions).toHaveLength(1)
   expect(sent()).toHaveLength(10_000)
-  expect(sent()[0]).toEqual(['user0', HASH, '[]', expect.any(Number), null])
+  expect(sent()[0]).toEqual(['user0', 'user0', HASH, '[]', expect.any(Number), null])
   for (const { sql, params } of transactions.flat()) {
     expect(sql).not.toContain('scrypt')
     expect(params).toHaveLength(1)

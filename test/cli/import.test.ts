@@ -128,11 +128,12 @@ describe('nothing is half imported:', () => {
   })
 
   it('a name that another user has is refused by name, and that user stays as they are', async () => {
-    await users(['import', '-'], `${HEADER}\nada,${OTHER_HASH}\n`)
+    await users(['import', '-'], `${HEADER}\nada,${OTHER_HASH}\nZOË,${HASH}\n`)
     const before = rows()
     const { code, stderr } = await users(['import', '-'], FLASK)
     expect(code).toBe(1)
     expect(stderr).toContain('line 2 (ada): username: there is a user of this name already')
+    expect(stderr).toContain('(zoë): username: there is a user of this name already')
     expect(rows()).toEqual(before)
   })
 
@@ -187,7 +188,9 @@ describe('an export', () => {
   it('goes to standard output, and its warning does not', async () => {
     await users(['import', '-'], FLASK)
     const csv = await users(['export', '-'])
-    expect(csv.stdout).toMatch(/^username,password_hash,.*\n"O""Brien, Pat",scrypt/)
+    expect(csv.stdout).toMatch(
+      /^username,password_hash,.*\nada,scrypt[^\n]*\n"O""Brien, Pat",scrypt/,
+    )
     expect(csv.stderr).toContain('keep this safe')
     const json = await users(['export', '-', '--json'])
     expect(JSON.parse(json.stdout)).toHaveLength(3)

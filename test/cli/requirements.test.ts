@@ -42,7 +42,7 @@ describe('each number in the table of test/README.md stands in the title of a te
   )
 })
 
-it('every number in the title of a test has its row, and but one', () => {
+it('every number in the title of a test has one row, and no more', () => {
   const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
   const titled = files
     .filter((file) => file.endsWith('.ts') && !file.endsWith('requirements.test.ts'))

@@ -1,18 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { randomId } from '../../src/auth/random.ts'
 import { runWrangler } from '../../src/cli/wrangler.ts'
 import { createProject } from './project.ts'
 
 const project = createProject()
 const users = (args: string[], input?: string) => project.run('users', args, input)
-const list = async () => JSON.parse((await users(['list', '--json'])).stdout)
+const list = async () => JSON.parse((await users(['list', '--json'])).stdout).users
 const PASSWORD = 'correct horse battery\n'
 
-beforeAll(async () => {
-  const args = ['d1', 'migrations', 'apply', 'DB', '--local', '--cwd', project.folder]
-  const { ok, stderr } = await runWrangler(args, 'keep')
+async function runD1(...args: string[]) {
+  const where = ['--local', '--cwd', project.folder]
+  const { ok, stderr } = await runWrangler(['d1', ...args, ...where], 'keep')
   if (!ok) throw new Error(stderr)
-}, 60_000)
+}
+const execute = (sql: string) => runD1('execute', 'DB', '--command', sql)
+
+beforeAll(() => runD1('migrations', 'apply', 'DB'), 60_000)
 afterAll(() => project.remove())
 
 it('a user goes through add, list, passwd, roles, disable, enable and remove', async () => {
@@ -45,6 +49,39 @@ it('a user goes through add, list, passwd, roles, disable, enable and remove', a
   expect(await list()).toMatchObject([{ disabled_at: null }])
   expect((await users(['remove', 'ada', '--json'])).stdout).toBe('{"ok":true,"username":"ada"}\n')
   expect(await list()).toEqual([])
+})
+
+it('a list is searched by how names begin, and comes in pages', async () => {
+  for (const name of ['ada', 'Adam', 'adele', 'bob']) await users(['add', name], PASSWORD)
+  const { stdout } = await users(['list', 'AD', '--limit', '2'])
+  expect(stdout).toMatch(/^name {2}roles[^]*\nada [^]*\nAdam [^]*\n… and more: --after 'adam'\n$/)
+  const next = await users(['list', 'AD', '--limit', '2', '--after', 'adam', '--json'])
+  expect(JSON.parse(next.stdout)).toMatchObject({ users: [{ username: 'adele' }], next: null })
+  for (const name of ['Adam', 'adele', 'bob']) await users(['remove', name])
+})
+
+it('sessions shows where a user is logged in, logout ends it, and logout --everyone ends all', async () => {
+  await users(['add', 'eve'], PASSWORD)
+  const now = Math.floor(Date.now() / 1000)
+  const values = ['ada', 'eve'].map(
+    (name) =>
+      `('${randomId()}', (SELECT id FROM users WHERE username = '${name}'), ${now - 60}, ${now - 60}, ${now + 600}, 'Firefox', 'NL')`,
+  )
+  await execute(
+    `INSERT INTO sessions (id, user_id, created_at, rotated_at, expires_at, user_agent, country) VALUES ${values.join()}`,
+  )
+  const minute = new Date((now - 60) * 1000).toISOString().slice(0, 16).replace('T', ' ')
+  expect((await users(['sessions', 'ada'])).stdout).toMatch(
+    new RegExp(`^started \\(UTC\\)  .*\n${minute} .* NL {7}Firefox\n$`),
+  )
+  expect((await users(['logout', 'ada'])).stdout).toBe('ada: sessions ended\n')
+  const open = async (name: string) =>
+    JSON.parse((await users(['sessions', name, '--json'])).stdout).sessions.length
+  expect([await open('ada'), await open('eve')]).toEqual([0, 1])
+  const everyone = await users(['logout', '--everyone', '--json'])
+  expect(everyone).toEqual({ code: 0, stdout: '{"ok":true,"sessions":1}\n', stderr: '' })
+  expect(await open('eve')).toBe(0)
+  for (const name of ['ada', 'eve']) await users(['remove', name])
 })
 
 describe('what cannot be done exits with 1, says why, and changes nothing:', () => {
@@ -97,11 +134,11 @@ describe('what cannot be done exits with 1, says why, and changes nothing:', () 
     expect(await list()).toEqual([])
   })
 
-  it('a name that is taken', async () => {
+  it.each(['eve', 'EVE'])('a name that is taken, in whatever case: %s', async (name) => {
     await users(['add', 'eve'], PASSWORD)
-    expect(await users(['add', 'eve'], PASSWORD)).toMatchObject({
+    expect(await users(['add', name], PASSWORD)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("'eve' already"),
+      stderr: expect.stringContaining(`'${name}' already`),
     })
     await users(['remove', 'eve'])
   })
@@ -117,6 +154,10 @@ describe('wrong usage exits with 2, shows the usage, and repeats no password:', 
     ['a password as an argument', ['add', 'bob', 'hunter2'], 'A password is never one'],
     ['an unknown command', ['delete', 'bob'], "Unknown command 'delete'"],
     ['nobody named', ['add'], 'Whom?'],
+    ['nobody logged out', ['logout'], 'Whom?'],
+    ['everyone and someone', ['logout', 'bob', '--everyone'], 'Too many arguments'],
+    ['everyone removed', ['remove', '--everyone'], "'remove' takes no --everyone"],
+    ['no number of users', ['list', '--limit', 'x'], '--limit must be between 1 and 10000'],
   ])('%s', async (_, args, message) => {
     const { code, stdout, stderr } = await users(args, PASSWORD)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

@@ -7,12 +7,25 @@ import { createIsolate } from '../isolates.ts'
 type Isolate = ReturnType<typeof createIsolate>
 type Tokens = Awaited<ReturnType<typeof startSession>>
 
-beforeEach(() => addUser())
+beforeEach(async () => {
+  await addUser(COSMO, ['admin'])
+  await addUser({ username: 'eve', password: 'x' })
+})
 
 const postJson = (isolate: Isolate, path: string, body: object, headers = {}) =>
   isolate.fetch(path, {
     method: path === '/login' ? 'POST' : 'PUT',
     headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+
+const change = (isolate: Isolate, tokens: Tokens, body: object) =>
+  isolate.fetch('/users/eve', {
+    method: 'PATCH',
+    headers: {
+      'Content-Type': 'application/json',
+      Authorization: `Bearer ${tokens.access_token}`,
+    },
     body: JSON.stringify(body),
   })
 
@@ -23,6 +36,8 @@ const WAYS: [title: string, ask: (isolate: Isolate, tokens: Tokens) => Promise<R
   ['a logout', (isolate, tokens) => isolate.post('/logout', tokens.access_token)],
   ['a guarded request', (isolate, tokens) => isolate.get('/protected', tokens.access_token)],
   ['the list of sessions', (isolate, tokens) => isolate.get('/sessions', tokens.access_token)],
+  ['the list of users', (isolate, tokens) => isolate.get('/users', tokens.access_token)],
+  ['a change of a user', (isolate, tokens) => change(isolate, tokens, { roles: [] })],
   [
     'a change of password',
     (isolate, tokens) =>

@@ -1,13 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 
-import {
-  findUsers,
-  insertUsers,
-  listUsersAfter,
-  packRows,
-  toInsertRow,
-} from '../../src/db/many-users.ts'
+import { findUsers, insertUsers, packRows, toInsertRow } from '../../src/db/many-users.ts'
 import { listUsers } from '../../src/db/users.ts'
 
 const user = (username: string, change = {}) => ({
@@ -26,7 +20,8 @@ const add = (names: string[], maxBytes?: number) =>
       maxBytes,
     ),
   )
-const names = async () => (await listUsers(env.DB, 10_000)).map(({ username }) => username)
+const names = async () =>
+  (await listUsers(env.DB, { limit: 10_000 })).users.map(({ username }) => username)
 
 it('users are the same after they were added, found and listed', async () => {
   const [one, two] = [user('zoë 🔑'), user("O'Neil", { disabledAt: 7, roles: [] })]
@@ -35,8 +30,8 @@ it('users are the same after they were added, found and listed', async () => {
     { id: 2, ...two },
     { id: 1, ...one },
   ].map((row) => ({ ...row, id: expect.any(Number) }))
-  expect(await listUsers(env.DB, 10)).toEqual(expected)
-  const [pack] = packRows(['zoë 🔑', "O'Neil", 'nobody', "' OR 1=1 --"])
+  expect(await listUsers(env.DB, { limit: 10 })).toEqual({ users: expected, next: null })
+  const [pack] = packRows(['zoë 🔑', "o'neil", 'nobody', "' OR 1=1 --"])
   expect(await findUsers(env.DB, pack ?? { json: '[]', count: 0 })).toHaveLength(2)
 })
 
@@ -44,9 +39,11 @@ it('pages of users follow each other without a gap', async () => {
   const all = Array.from({ length: 25 }, (_, index) => `user${100 + index}`)
   await add(all)
   const seen: string[] = []
-  for (let page = await listUsersAfter(env.DB, '', 10); page.length > 0;) {
-    seen.push(...page.map(({ username }) => username))
-    page = await listUsersAfter(env.DB, seen.at(-1) ?? '', 10)
+  let after: string | null = ''
+  while (after !== null) {
+    const page = await listUsers(env.DB, { limit: 10, after })
+    seen.push(...page.users.map(({ username }) => username))
+    after = page.next
   }
   expect(seen).toEqual(all)
 })
@@ -60,7 +57,7 @@ describe('all are added, or none:', () => {
   })
 
   it('so does a role list that is none, by the table itself', async () => {
-    const rows = [toInsertRow(user('one')), ['two', 'hash', '{}', 1, null]]
+    const rows = [toInsertRow(user('one')), ['two', 'two', 'hash', '{}', 1, null]]
     await expect(insertUsers(env.DB, packRows(rows))).rejects.toThrow('CHECK constraint failed')
     expect(await names()).toEqual([])
   })

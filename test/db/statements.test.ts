@@ -7,7 +7,8 @@ import { createIsolate } from '../isolates.ts'
 type Isolate = ReturnType<typeof createIsolate>
 type Tokens = Awaited<ReturnType<typeof startSession>>
 
-beforeEach(() => addUser())
+beforeEach(() => addUser(COSMO, ['admin']))
+const EVE = { username: 'eve', password: 'a dog in a rocket, barking' }
 
 const send = (isolate: Isolate, method: string, path: string, token: string, body: object) =>
   isolate.fetch(path, {
@@ -24,6 +25,13 @@ it.each<
   [1, 1, 'GET /ready', (i) => i.fetch('/ready')],
   [0, 0, 'GET /.well-known/jwks.json', (i) => i.fetch('/.well-known/jwks.json')],
   [7, 2, 'POST /login', (i) => send(i, 'POST', '/login', '', COSMO)],
+  [7, 4, 'POST /signup', (i) => send(i, 'POST', '/signup', '', EVE)],
+  [2, 2, 'GET /users', (i, t) => i.get('/users', t.access_token)],
+  [2, 2, 'GET /users/cosmo', (i, t) => i.get('/users/cosmo', t.access_token)],
+  [3, 3, 'GET /users/cosmo/sessions', (i, t) => i.get('/users/cosmo/sessions', t.access_token)],
+  [3, 3, 'POST /users', (i, t) => send(i, 'POST', '/users', t.access_token, EVE)],
+  [4, 2, 'PATCH /users/x', (i, t) => send(i, 'PATCH', '/users/x', t.access_token, { roles: [] })],
+  [4, 2, 'DELETE /users/x', (i, t) => send(i, 'DELETE', '/users/x', t.access_token, {})],
   [1, 1, 'POST /refresh', (i, t) => i.post('/refresh', t.refresh_token)],
   [1, 1, 'GET /protected', (i, t) => i.get('/protected', t.access_token)],
   [1, 1, 'GET /me', (i, t) => i.get('/me', t.access_token)],
@@ -45,7 +53,7 @@ it.each<
   '%i statements in %i round trips: %s (CF limits: 50 a request)',
   async (statements, trips, _, ask) => {
     const tokens = await startSession()
-    const isolate = createIsolate()
+    const isolate = createIsolate({ SIGNUP: 'open' })
     const prepare = vi.spyOn(env.DB, 'prepare')
     await ask(isolate, tokens)
     expect(prepare).toHaveBeenCalledTimes(statements)

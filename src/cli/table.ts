@@ -1,0 +1,18 @@
+// A table for people: columns as wide as they need, and nothing drawn around them.
+
+export function toTable(titles: string[], rows: string[][]): string {
+  const all = [titles, ...rows]
+  const widths = titles.map((_, column) => Math.max(...all.map((row) => width(row[column]))))
+  const toLine = (row: string[]) =>
+    row.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell))).join('  ')
+  return all.map((row) => toLine(row).trimEnd()).join('\n')
+}
+
+const width = (cell = '') => [...cell].length
+
+/** `2026-11-24`, or nothing. */
+export const toDay = (seconds: number | null): string => toMinute(seconds).slice(0, 10)
+
+/** `2026-11-24 12:00` in UTC, or nothing. */
+export const toMinute = (seconds: number | null): string =>
+  seconds === null ? '' : new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ')
