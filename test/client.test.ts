@@ -110,6 +110,14 @@ describe('the types of a client are those of the routes', () => {
   })
 })
 
+it('a client whose browser has kept no cookie ends its session by the access token', async () => {
+  const { session, wire } = await logIn({ cookie: true })
+  wire.cookie = ''
+  expect((await session.logout()).status).toBe(200)
+  const row = await env.DB.prepare('SELECT revoked_at FROM sessions').first()
+  expect(row?.revoked_at).not.toBe(null)
+})
+
 describe.each([{ cookie: false }, { cookie: true }])('a client with %j', (mode) => {
   it('whose token has expired refreshes once for 20 callers, and each gets its answer', async () => {
     const { api, wire, signedOut } = await logIn(mode)
@@ -188,6 +196,16 @@ describe.each([{ cookie: false }, { cookie: true }])('a client with %j', (mode) 
     expect(wire.cookie).toBe('')
     expect((await api.protected.$get()).status).toBe(401)
     expect(wire.count('/refresh')).toBe(0)
+  })
+
+  it('signs a new user up, and is logged in', async () => {
+    const wire = createWire(createIsolate({ SIGNUP: 'open' }))
+    const { api, session } = createClient(BASE, { fetch: wire.fetch, ...mode })
+    const ada = { username: 'ada', password: 'analytical engine' }
+    expect((await session.signUp(ada)).status).toBe(201)
+    expect(await (await api.me.$get()).json()).toMatchObject({ username: 'ada', roles: [] })
+    pass(1000)
+    expect((await api.protected.$get()).status).toBe(200)
   })
 
   it('that logs the others out keeps its own login', async () => {

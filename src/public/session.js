@@ -70,8 +70,18 @@ export class Session {
 
   /** @param {{ username: string, password: string }} credentials @returns {Promise<Response>} */
   login(credentials) {
+    return this.#enter('/login', credentials)
+  }
+
+  /** For a new user, where SIGNUP is open. @param {{ username: string, password: string }} credentials @returns {Promise<Response>} */
+  signUp(credentials) {
+    return this.#enter('/signup', credentials)
+  }
+
+  /** @param {string} path @param {{ username: string, password: string }} credentials */
+  #enter(path, credentials) {
     return this.#alone(async () => {
-      const response = await this.#ask('/login', {
+      const response = await this.#ask(path, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
         body: JSON.stringify({ ...credentials, cookie: !this.#store }),
@@ -89,7 +99,12 @@ export class Session {
   logout(scope = 'session') {
     return this.#alone(async () => {
       try {
-        return await this.#askToRefresh(`/logout?scope=${scope}`)
+        const path = `/logout?scope=${scope}`
+        const response = await this.#askToRefresh(path)
+        const token = this.#tokens?.access_token
+        // A browser may have kept no cookie, as on plain http; the session is to end all the same.
+        if (response.status !== 401 || isInvalidToken(response) || !token) return response
+        return await this.#ask(path, { method: 'POST' }, token)
       } finally {
         if (scope !== 'others') await this.#end('logout')
       }

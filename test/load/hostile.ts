@@ -4,7 +4,11 @@ import * as fc from 'fast-check'
 
 import { OPERATIONS } from '../../src/operations.ts'
 
-const ROUTES = Object.keys(OPERATIONS).map((route) => route.replaceAll(/\{\w+\}/g, 'x'))
+/** Each route, with the body that it is described with. */
+const ROUTES = Object.entries(OPERATIONS).map(([route, { example }]) => ({
+  route: route.replaceAll(/\{\w+\}/g, 'x'),
+  fit: JSON.stringify(example.body ?? {}),
+}))
 
 /** A request as plain data, so that a counterexample can be read. */
 export type Hostile = {
@@ -15,7 +19,8 @@ export type Hostile = {
   body: string | Uint8Array
 }
 
-export const CREDENTIALS = JSON.stringify({ username: 'cosmo', password: 'space-corgi' })
+/** The admin as whom all are sent: no body below changes their password. */
+export const LAIKA = { username: 'laika', password: 'barks in orbit' }
 
 /** Any text that a header may hold. */
 const header = (max = 200) =>
@@ -39,13 +44,15 @@ const fields = fc.dictionary(
     'current_password',
     'new_password',
     'cookie',
+    'roles',
+    'disabled',
     '__proto__',
     'constructor',
     'x',
   ),
   fc.oneof(
     fc.string({ unit: 'binary' }),
-    fc.constantFrom('cosmo', 'space-corgi', ''),
+    fc.constantFrom('cosmo', 'space-corgi', '', ['admin'], true),
     fc.jsonValue(),
     fc.string({ minLength: 9000, maxLength: 20_000 }),
   ),
@@ -53,7 +60,7 @@ const fields = fc.dictionary(
 
 export const hostile: fc.Arbitrary<Hostile> = fc
   .record({
-    route: fc.constantFrom(...ROUTES),
+    known: fc.constantFrom(...ROUTES),
     method: fc.oneof(
       { weight: 5, arbitrary: fc.constant(undefined) }, // the route's own
       fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'),
@@ -61,7 +68,14 @@ export const hostile: fc.Arbitrary<Hostile> = fc
     tail: fc.oneof(
       { weight: 6, arbitrary: fc.constant('') },
       fc.webQueryParameters().map((query) => `?${query}`),
-      fc.constantFrom('?scope=all', '?scope=others', '?limit=1', '?limit=0&limit=9', '?after=1.x'),
+      fc.constantFrom(
+        '?scope=all',
+        '?scope=others',
+        '?limit=1',
+        '?limit=0&limit=9',
+        '?after=1.x',
+        '?prefix=%25',
+      ),
       fc.constantFrom('/', '//', '/%2e%2e/', '/%', '%00', '/%ff', '/__proto__', ';x', '%2f'),
       fc.webSegment().map((part) => `/${part}`),
     ),
@@ -102,7 +116,8 @@ export const hostile: fc.Arbitrary<Hostile> = fc
     ),
     json: fc.boolean(),
     body: fc.oneof(
-      fc.constant(CREDENTIALS),
+      fc.constant(JSON.stringify(LAIKA)),
+      { weight: 3, arbitrary: fc.constant(undefined) }, // the route's own
       fields.map((object) => JSON.stringify(object)),
       fc.json(),
       deep,
@@ -111,8 +126,8 @@ export const hostile: fc.Arbitrary<Hostile> = fc
       fc.constant('['.repeat(20_000)),
     ),
   })
-  .map(({ route, method, tail, token, headers, json, body }) => {
-    const [own = '', path = ''] = route.split(' ')
+  .map(({ known, method, tail, token, headers, json, body = known.fit }) => {
+    const [own = '', path = ''] = known.route.split(' ')
     const used = method ?? own
     const sent = json ? { ...headers, 'Content-Type': 'application/json' } : headers
     const hasBody = used !== 'GET' && used !== 'HEAD'
