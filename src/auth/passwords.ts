@@ -1,8 +1,7 @@
 // Password hashes as PHC strings, and the rules for a new password (NIST SP 800-63B-4, OWASP ASVS 6.2).
 
-import { timingSafeEqual } from 'node:crypto'
-
 import { fromBase64, toBase64 } from './base64.ts'
+import { nodeCrypto } from './node-crypto.ts'
 import { parseScrypt } from './scrypt.ts'
 
 export type Argon2Cost = { memoryKib: number; passes: number; lanes: number; hashLength: number }
@@ -50,7 +49,8 @@ export function verifyPassword(
 ): { matches: boolean; outdated: boolean } {
   const parsed = stored === undefined ? undefined : parseStored(stored, argon2id)
   const { hash, outdated, compute } = parsed ?? nobody(argon2id)
-  const matches = (spelling: string) => timingSafeEqual(compute(toBytes(spelling)), hash)
+  const matches = (spelling: string) =>
+    nodeCrypto().timingSafeEqual(compute(toBytes(spelling)), hash)
   const nfc = password.normalize('NFC')
   // Where a foreign hash was made, nothing may have been normalised: it is asked for both spellings.
   const same = matches(nfc) || (outdated && password !== nfc && matches(password))

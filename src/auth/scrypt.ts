@@ -1,8 +1,7 @@
 // scrypt (RFC 7914): hashes that users bring along from elsewhere. They are verified, never made.
 
-import { scryptSync } from 'node:crypto'
-
 import { fromBase64 } from './base64.ts'
+import { nodeCrypto } from './node-crypto.ts'
 
 // What a stored hash may ask for at most, as for argon2id: an isolate has 128 MB, and login must stay
 // short. The work is that of 64 MiB twice: OWASP's settings but the one of 128 MiB, and Werkzeug's fourfold.
@@ -25,7 +24,7 @@ export function parseScrypt(text: string) {
   if (!parsed || !isAffordable(parsed)) return undefined
   const { N, r, p, salt, hash } = parsed
   const compute = (password: Uint8Array): Uint8Array =>
-    scryptSync(password, salt, hash.length, { N, r, p, maxmem: 2 * MAX_MEMORY })
+    nodeCrypto().scryptSync(password, salt, hash.length, { N, r, p, maxmem: 2 * MAX_MEMORY })
   return { hash, compute }
 }
 

@@ -29,7 +29,7 @@ export async function startSession(
 ): Promise<Session> {
   const id = randomId()
   const expiresAt = now + Math.min(config.SESSION_IDLE_SECONDS, config.SESSION_MAX_SECONDS)
-  const userAgent = origin.userAgent.slice(0, MAX_USER_AGENT)
+  const userAgent = origin.userAgent.replaceAll(/\p{C}/gu, '').slice(0, MAX_USER_AGENT)
   const started = await insertSession(
     config.DB,
     user,
@@ -39,7 +39,8 @@ export async function startSession(
   )
   if (!started) throw new AppError('bad_credentials', 'disabled or changed during the login')
   feedOf(config).note(started.ended)
-  const { username, roles } = user
+  const { username } = user
+  const { roles } = started
   return { id, username, roles, generation: 0, createdAt: now, rotatedAt: now, expiresAt }
 }
 
@@ -132,19 +133,19 @@ export function feedOf(config: Config): RevocationFeed {
 export const MARGIN_SECONDS = 60
 
 /**
- * Whether a session has ended, as of at most `REVOCATION_SECONDS` ago; without a database read as
- * long as this isolate's knowledge is younger. `nowMs` is in milliseconds.
+ * Whether a session has ended, as of at most `maxAge` seconds ago; without a database read as long as
+ * this isolate's knowledge is younger. `nowMs` is in milliseconds.
  */
 export function isRevoked(
   config: Config,
   { sid: id, auth_time: startedAt }: { sid: string; auth_time: number },
-  nowMs: number,
+  { nowMs, maxAge }: { nowMs: number; maxAge: number },
   inBackground: (work: Promise<void>) => void,
 ): Promise<boolean> {
   const since = Math.floor(nowMs / 1000) - config.ACCESS_TOKEN_SECONDS - MARGIN_SECONDS
   return feedOf(config).includes(
     { id, startedAt },
-    { now: nowMs, maxAge: config.REVOCATION_SECONDS * 1000 },
+    { now: nowMs, maxAge: maxAge * 1000 },
     () => listRevoked(config.DB, since),
     inBackground,
   )

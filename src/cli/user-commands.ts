@@ -104,7 +104,10 @@ export const COMMANDS: Record<string, Command> = {
       if (!options.yes && !(await confirm('Log everyone out?')))
         throw new Failure('Nobody logged out.')
       const ended = await revokeEverySession(db)
-      return { text: `everyone: ${ended} sessions ended`, json: { ok: true, sessions: ended } }
+      return {
+        text: `everyone: ${ended} ${ended === 1 ? 'session' : 'sessions'} ended`,
+        json: { ok: true, sessions: ended },
+      }
     },
   },
   passwd: changing('password changed, sessions ended', async (db, name, options) =>

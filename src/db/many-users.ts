@@ -1,6 +1,6 @@
 // Many users at once, for import and export: their rows travel as JSON in one bound value, since D1 binds at most 100.
 
-import { LONG_TIMEOUT_MS, run, runBatch } from './run.ts'
+import { run, runBatch } from './run.ts'
 import { foldUsername, toUser, type User, type UserRow } from './users.ts'
 
 /** JSON arrays of rows, each short enough for one bound value; `count` is how many rows it holds. */
@@ -8,6 +8,7 @@ export type Pack = { json: string; count: number }
 
 // D1's limit is 2 MB a value.
 const MAX_PACK_BYTES = 900_000
+const TRANSACTION_TIMEOUT_MS = 120_000
 
 export function packRows(rows: unknown[], maxBytes = MAX_PACK_BYTES): Pack[] {
   const packs: Pack[] = []
@@ -47,7 +48,7 @@ export async function insertUsers(db: D1Database, packs: Pack[]): Promise<void> 
      FROM json_each(?1)`,
   )
   const statements = packs.map(({ json }) => statement.bind(json))
-  await runBatch(db, statements, LONG_TIMEOUT_MS)
+  await runBatch(db, statements, TRANSACTION_TIMEOUT_MS)
 }
 
 /** Those who have a name in a pack, which holds folded names, in whatever case. */

@@ -17,8 +17,6 @@ export const runBatch = (
 export const MIGRATE = `run 'npm run db:migrate' (local) or 'npm run db:migrate:remote'`
 
 const TIMEOUT_MS = 5000
-/** For what an operator does to very many rows. */
-export const LONG_TIMEOUT_MS = 120_000
 
 async function inTime<Result>(ask: () => Promise<Result>, timeoutMs = TIMEOUT_MS): Promise<Result> {
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -51,8 +51,8 @@ export type NewSession = {
 
 /**
  * Starts a session of a user, unless they were disabled or their password has changed since it was
- * checked, and ends their oldest above `maxSessions`. Gives back what was ended, or undefined. `also`
- * stands in the same transaction.
+ * checked, and ends their oldest above `maxSessions`. Gives back the user's roles as they are by then,
+ * and what was ended; or undefined. `also` stands in the same transaction.
  */
 export async function insertSession(
   db: D1Database,
@@ -60,14 +60,15 @@ export async function insertSession(
   session: NewSession,
   maxSessions: number,
   also: D1PreparedStatement[],
-): Promise<{ ended: string[] } | undefined> {
+): Promise<{ roles: string[]; ended: string[] } | undefined> {
   const [inserted, ended] = await runBatch(db, [
     db
       .prepare(
         `INSERT INTO sessions
            (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
          SELECT ?1, id, ?4, ?4, ?5, ?6, ?7 FROM users
-         WHERE id = ?2 AND password_hash = ?3 AND disabled_at IS NULL`,
+         WHERE id = ?2 AND password_hash = ?3 AND disabled_at IS NULL
+         RETURNING (SELECT roles FROM users WHERE users.id = user_id) AS roles`,
       )
       .bind(
         session.id,
@@ -89,7 +90,8 @@ export async function insertSession(
       .bind(user.id, session.createdAt, maxSessions),
     ...also,
   ])
-  return inserted?.meta.changes === 1 ? { ended: idsOf(ended) } : undefined
+  const [row] = (inserted?.results ?? []) as { roles: string }[]
+  return row && { roles: JSON.parse(row.roles), ended: idsOf(ended) }
 }
 
 /** Moves a live session by one generation; undefined when it is not live or not at `generation`. */

@@ -30,9 +30,9 @@ export const toUser = (row: UserRow): User => ({
   disabledAt: row.disabled_at,
 })
 
-/** A name in one case, so that twins are the same: no simple folding, but that of `ß` and `ς` too. */
+/** A name in one case, so that twins are the same: `ẞ` as `ss`, and a `ς` at the end as any `σ`. */
 export const foldUsername = (username: string): string =>
-  username.toUpperCase().toLowerCase().normalize('NFC')
+  username.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC')
 
 /** The statement that reads the user of this name, disabled or not; `userOf` takes its result. */
 export const selectUser = (db: D1Database, username: string) =>

@@ -16,7 +16,10 @@ type Guard<User> = MiddlewareHandler<AppEnv & { Variables: { user: User } }>
 export type GuardOptions = {
   /** Lets a request without a token pass, with `c.var.user` undefined. */
   optional?: boolean
-  /** Requires that the password was checked at most this many seconds ago (RFC 9470). */
+  /**
+   * Requires that the password was checked at most this many seconds ago (RFC 9470), and asks the
+   * database whether the session has ended: what needs this cannot wait for REVOCATION_SECONDS.
+   */
   fresh?: number
   /** Requires one of these roles. */
   roles?: string[]
@@ -57,6 +60,7 @@ export function jwtRequired(options: GuardOptions = {}): MiddlewareHandler {
     if (options.optional && readToken(c, options) === undefined) return next()
     const user: Claims = c.get(VERIFIED) ?? (await authenticate(c, options))
     checkOptions(user, options)
+    if (options.fresh !== undefined) await requireLive(c, user, 0)
     c.set(VERIFIED, user)
     c.set('user', user)
     await next()
@@ -69,18 +73,22 @@ const VERIFIED = Symbol('verified')
 async function authenticate(c: Context<AppEnv>, options: GuardOptions): Promise<Claims> {
   const config = readConfig(c.env)
   const ring = await importRing(config)
-  const nowMs = Date.now()
-  const now = Math.floor(nowMs / 1000)
+  const now = Math.floor(Date.now() / 1000)
   const token = readToken(c, options)
   if (token === undefined) throw new AppError('authorization_missing', 'no header')
   const user = await verifyToken(token, ring, config, now)
   if (options.refresh) return user
-  const inBackground = (work: Promise<void>) => c.executionCtx.waitUntil(work)
-  if (await isRevoked(config, user, nowMs, inBackground))
-    throw new AppError('token_revoked', 'the session has ended')
+  await requireLive(c, user, config.REVOCATION_SECONDS)
   // An isolate forgets an ended session before its refresh tokens expire: so the database is asked.
   if (user.type === 'refresh' && takesEither(options)) await requireSession(config, user, now)
   return user
+}
+
+/** Throws `token_revoked` for a session that had ended `maxAge` seconds ago. */
+async function requireLive(c: Context<AppEnv>, user: Claims, maxAge: number): Promise<void> {
+  const inBackground = (work: Promise<void>) => c.executionCtx.waitUntil(work)
+  if (await isRevoked(readConfig(c.env), user, { nowMs: Date.now(), maxAge }, inBackground))
+    throw new AppError('token_revoked', 'the session has ended')
 }
 
 const takesEither = ({ verifyType, cookies }: GuardOptions) => verifyType === false || cookies

@@ -18,9 +18,9 @@ const HELP = `Measures what Latchkey costs, on this machine's workerd over loopb
 
   npm run bench                 all of it: some three minutes
   npm run bench -- --quick      fewer and shorter rounds: under a minute, for a first look
-  npm run bench -- --profile    a CPU profile of the guarded request alone
+  npm run bench -- --profile    CPU profiles of the guarded request alone
 
-Prints a table, and writes results.json and chart.svg (or guarded.cpuprofile) into dist/bench/.
+Prints a table, and writes results.json and chart.svg (or known.cpuprofile and new.cpuprofile) into dist/bench/.
 A target that is missed is marked; the exit status does not tell, since machines are noisy.
 `
 
@@ -67,7 +67,7 @@ if (options.help) {
   process.stdout.write(HELP)
 } else if (options.profile) {
   mkdirSync(FOLDER, { recursive: true })
-  process.stdout.write(await profile(`${FOLDER}/guarded.cpuprofile`, report))
+  process.stdout.write(await profile(FOLDER, report))
 } else {
   const results = await measure(options.quick ? QUICK : FULL)
   mkdirSync(FOLDER, { recursive: true })

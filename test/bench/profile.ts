@@ -8,6 +8,7 @@ import { Client, toWire } from './load.ts'
 import { mintTokens, type Report, SECRET } from './setting.ts'
 
 const REQUESTS = 20_000
+const WARM_UP = 5000
 const TOP = 25
 
 type Profile = {
@@ -16,27 +17,36 @@ type Profile = {
   timeDeltas: number[]
 }
 
-/** Writes the profile of requests with a known token into a file, and lists the functions that took longest. */
-export async function profile(file: string, report: Report): Promise<string> {
+/** Writes the profiles of requests with known and with new tokens, and lists the functions that took longest. */
+export async function profile(folder: string, report: Report): Promise<string> {
   const build = buildWorker(undefined, { minify: false })
   const host = await startHost(build, { latchkey: { JWT_SECRET: SECRET } }, { inspect: true })
   const url = host.urls.latchkey ?? host.url
-  const [token = ''] = await mintTokens(1)
-  const wire = toWire(url, { token })
   const client = new Client(url, 16)
-  report('warming up')
-  await client.run(REQUESTS / 4, () => wire)
-  const inspector = await Inspector.open(host.inspector, 'latchkey')
-  await inspector.send('Profiler.enable')
-  await inspector.send('Profiler.setSamplingInterval', { interval: 100 })
-  await inspector.send('Profiler.start')
-  report('profiling')
-  await client.run(REQUESTS, () => wire)
-  const { profile: taken } = await inspector.send('Profiler.stop')
-  writeFileSync(file, JSON.stringify(taken))
-  inspector.close()
+  const tables: string[] = []
+  for (const [name, tokens] of [
+    ['known', 1],
+    ['new', REQUESTS + WARM_UP],
+  ] as const) {
+    const wires = (await mintTokens(tokens)).map((token) => toWire(url, { token }))
+    let sent = 0
+    const next = () => wires[sent++ % wires.length] ?? ''
+    report(`${name} tokens: warming up`)
+    await client.run(WARM_UP, next)
+    const inspector = await Inspector.open(host.inspector, 'latchkey')
+    await inspector.send('Profiler.enable')
+    await inspector.send('Profiler.setSamplingInterval', { interval: 100 })
+    await inspector.send('Profiler.start')
+    report(`${name} tokens: profiling`)
+    await client.run(REQUESTS, next)
+    const { profile: taken } = await inspector.send('Profiler.stop')
+    inspector.close()
+    const file = `${folder}/${name}.cpuprofile`
+    writeFileSync(file, JSON.stringify(taken))
+    tables.push(`${name} tokens, ${list(taken as Profile)}`, `written: ${file}`)
+  }
   await host.dispose()
-  return `${list(taken as Profile)}\nwritten: ${file}, for the performance panel of Chrome's developer tools\n`
+  return `${tables.join('\n')}\nfor the performance panel of Chrome's developer tools\n`
 }
 
 function list({ nodes, samples, timeDeltas }: Profile): string {

@@ -11,6 +11,7 @@ const PEERS = [
   'hono',
   'hono-headers',
   'hono-jwt',
+  'hono-verify',
   'argon2',
   'login-statements',
   'counted',

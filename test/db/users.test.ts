@@ -105,12 +105,25 @@ describe('a name in another case', () => {
     ['straße', 'STRASSE'],
     ['Zoë', 'ZOË'.normalize('NFD').normalize('NFC')],
     ['ΟΔΥΣΣΕΥΣ', 'οδυσσευς'],
+    ['STRAẞE', 'straße'],
   ])('is taken: %s, %s', async (one, other) => {
     const add = (username: string) =>
       insertUser(env.DB, { username, passwordHash: 'hash', roles: [] }, now())
     await add(one)
     expect(await add(other)).toBeUndefined()
     expect(foldUsername(one)).toBe(foldUsername(other))
+  })
+
+  it('is listed when a version from before the folded column has added it', async () => {
+    const insert = 'INSERT INTO users (username, password_hash, created_at) VALUES (?1, ?2, 1)'
+    await env.DB.prepare(insert).bind('COSMO', 'hash').run()
+    const { users } = await listUsers(env.DB, { limit: 9, prefix: 'cosmo' })
+    expect(users.map(({ username }) => username)).toEqual(['cosmo', 'COSMO'])
+  })
+
+  it('is found by its beginning, also where that ends with a sigma', async () => {
+    await addUser({ username: 'ΑΣΑ', password: 'x' })
+    expect((await listUsers(env.DB, { limit: 5, prefix: 'ΑΣ' })).users).toHaveLength(1)
   })
 
   it('is found by its beginning', async () => {
@@ -140,6 +153,12 @@ describe('a username', () => {
     ['a\u0000b', 'Holds a control or invisible character.'],
     ['a\u200Bb', 'Holds a control or invisible character.'],
     ['a\u202Eb', 'Holds a control or invisible character.'],
+    ['ada\u034F', 'Holds a control or invisible character.'],
+    ['ada\uFE0F', 'Holds a control or invisible character.'],
+    ['ㅤ', 'Holds a control or invisible character.'],
+    ['\u2800', 'Holds a control or invisible character.'],
+    ['.', 'Is part of a path.'],
+    ['..', 'Is part of a path.'],
     [' a', 'Begins or ends with white space.'],
     ['a\u00A0', 'Begins or ends with white space.'],
   ])('must not be %j', (name, text) => expect(usernameProblem(name)).toBe(text))

@@ -30,7 +30,9 @@ const count = async (sql: string) =>
 describe('GET /sessions', () => {
   it("lists the user's live sessions, newest first, in exactly the documented fields (ASVS 15.3.1)", async () => {
     const started = Math.floor(Date.now() / 1000)
-    const response = await postJson('/login', COSMO, { 'User-Agent': 'Firefox '.repeat(100) })
+    const response = await postJson('/login', COSMO, {
+      'User-Agent': `\u001B${'Firefox '.repeat(100)}`,
+    })
     const { access_token: first } = await response.json<{ access_token: string }>()
     vi.setSystemTime(Date.now() + 60_000)
     const { access_token: second } = await startSession()

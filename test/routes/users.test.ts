@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { app } from '../../src/app.ts'
+import { changeUser } from '../../src/db/user-changes.ts'
 import { listUsers } from '../../src/db/users.ts'
 import { listEndpoints } from '../audit.ts'
 import { COSMO, addUser, logged, readSegment, startSession } from '../helpers.ts'
@@ -84,6 +85,29 @@ describe('nobody but an admin who has logged in lately gets in, and nothing chan
       expect(await everything()).toEqual(before)
     },
   )
+})
+
+it('a demoted admin is refused at once, also where that is not known yet (ASVS 7.4.2)', async () => {
+  const elsewhere = createIsolate()
+  await addUser({ username: 'bob', password: 'analytical engine' }, ['admin'])
+  const { access_token: bobs } = await startSession({ ...ADMIN, username: 'bob' })
+  expect((await elsewhere.get('/users', bobs)).status).toBe(200)
+  expect((await ask('PATCH', '/users/bob', { roles: [] })).status).toBe(200)
+  expect((await elsewhere.get('/protected', bobs)).status).toBe(200)
+  expect((await elsewhere.get('/users', bobs)).status).toBe(401)
+})
+
+it('a login that was under way while its user was demoted gives the roles that they have then', async () => {
+  const { username, password } = ADMIN
+  const slow = createIsolate()
+  slow.beforeStatement = async (number) => {
+    if (number === 2) await changeUser(env.DB, username, { roles: ['reader'] }, 1)
+  }
+  const headers = { 'Content-Type': 'application/json' }
+  const body = JSON.stringify({ username, password })
+  const response = await slow.fetch('/login', { method: 'POST', headers, body })
+  const { access_token: late } = await response.json<{ access_token: string }>()
+  expect(readSegment(late, 1).roles).toEqual(['reader'])
 })
 
 describe('GET /users', () => {
@@ -192,6 +216,7 @@ describe('POST /users', () => {
     ['a common one', { password: '1qaz2wsx3edc4rfv' }, { password: ['Is a common password.'] }],
     ['roles that are no list', { roles: 'admin' }, { roles: ['Not a valid list.'] }],
     ['a role that is none', { roles: ['a', ''] }, { 'roles.1': ['Not a valid role.'] }],
+    ['a role with a quote', { roles: ['"admin'] }, { 'roles.0': ['Not a valid role.'] }],
     ['a role of another type', { roles: [7] }, { 'roles.0': ['Not a valid string.'] }],
     [
       'too many roles',

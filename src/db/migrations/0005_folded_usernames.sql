@@ -12,3 +12,8 @@ CREATE UNIQUE INDEX users_by_folded ON users (folded);
 
 -- Whether an admin would be left is asked before one goes.
 CREATE INDEX users_admins ON users (username) WHERE disabled_at IS NULL AND instr(roles, '"admin"') > 0;
+
+-- A version from before this migration knows nothing of the column.
+CREATE TRIGGER users_folded AFTER INSERT ON users WHEN new.folded IS NULL BEGIN
+  UPDATE users SET folded = lower(username) || char(31) || id WHERE id = new.id;
+END;
