@@ -37,8 +37,9 @@ export const PasswordBody = exactly({
   new_password: requiredString,
 })
 
-/** A role: 1 to 64 characters, without control characters, quotes and backslashes: the database finds admins in JSON. */
+/** A role: without quotes and backslashes, since the database finds admins in JSON. */
 export const ROLE = /^[^\p{C}"\\]{1,64}$/u
+export const ROLE_RULE = 'of 1 to 64 characters each, no control character, quote or backslash'
 export const MAX_ROLES = 50
 
 const roles = z

@@ -7,7 +7,7 @@ import { revokeEverySession } from '../db/revocations.ts'
 import { listSessions } from '../db/sessions.ts'
 import { type Changed, changeUser, deleteUser, type NotChanged } from '../db/user-changes.ts'
 import { findUser, insertUser, listUsers, type User } from '../db/users.ts'
-import { MAX_ROLES, ROLE } from '../schemas.ts'
+import { MAX_ROLES, ROLE, ROLE_RULE } from '../schemas.ts'
 import { argon2id } from './argon2.ts'
 import { readMinLength, type Target } from './database.ts'
 import { Failure } from './failure.ts'
@@ -130,7 +130,7 @@ const changingSessions = changing('sessions ended', (db, name) => changeUser(db,
 
 function checkRoles(roles: string[]): string[] {
   if (roles.length > MAX_ROLES || !roles.every((role) => ROLE.test(role)))
-    throw new Failure(`Roles refused: at most ${MAX_ROLES}, of 1 to 64 characters each.`)
+    throw new Failure(`Roles refused: at most ${MAX_ROLES}, ${ROLE_RULE}.`)
   return roles
 }
 

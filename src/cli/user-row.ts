@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 
 import { usernameProblem } from '../auth/usernames.ts'
 import type { User } from '../db/users.ts'
-import { MAX_ROLES, ROLE } from '../schemas.ts'
+import { MAX_ROLES, ROLE, ROLE_RULE } from '../schemas.ts'
 import { hashProblem } from './hash-problem.ts'
 
 /** The columns of a file, in the order in which `export` writes them; the first two are required. */
@@ -29,10 +29,7 @@ const Row = z.strictObject(
     password_hash: checked(hashProblem),
     roles: z.optional(
       z
-        .array(
-          z.string('must be texts').check(z.regex(ROLE, 'of 1 to 64 characters each')),
-          'must be a list of texts',
-        )
+        .array(z.string('must be texts').check(z.regex(ROLE, ROLE_RULE)), 'must be a list of texts')
         .check(z.maxLength(MAX_ROLES, `at most ${MAX_ROLES}`)),
     ),
     created_at: z.optional(z.nullable(time)),
