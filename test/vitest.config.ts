@@ -17,6 +17,7 @@ const workers = cloudflareTest(async () => ({
 
 export default defineConfig({
   test: {
+    globalSetup: ['test/temporary.ts'],
     maxWorkers: 2, // most files wait for a server of their own
     coverage: {
       provider: 'istanbul',

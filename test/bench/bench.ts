@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 
+import { setup as confineTemporaryFiles } from '../temporary.ts'
 import { drawChart } from './chart.ts'
 import { measureColdStart } from './cold-start.ts'
 import { measureGuarded } from './guarded.ts'
@@ -62,6 +63,8 @@ async function measure(effort: Effort): Promise<Results> {
     memory: await measureMemory(builds, effort, report),
   }
 }
+
+process.once('exit', confineTemporaryFiles())
 
 if (options.help) {
   process.stdout.write(HELP)

@@ -55,8 +55,9 @@ export async function measureColdStart(
 /** A configuration for workerd itself; where the platform binds D1 and a limiter there is a service. */
 function writeConfig(build: string): string {
   const { vars, compatibility_date: date } = readConfig({}, { hideWarnings: true })
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-cold-'))
   const modules = readModules(build).map(({ type, path, contents }) => {
-    const file = join(folder, `${basename(build)}-${basename(path)}`)
+    const file = join(folder, basename(path))
     writeFileSync(file, contents)
     const kind = type === 'ESModule' ? 'esModule' : 'wasm'
     return `(name = ${JSON.stringify(path)}, ${kind} = embed ${JSON.stringify(basename(file))})`
@@ -65,7 +66,7 @@ function writeConfig(build: string): string {
     ([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`,
   )
   const services = ['DB', 'LOGIN_LIMITER'].map((name) => `(name = "${name}", service = "internet")`)
-  const config = join(folder, `${basename(build)}.capnp`)
+  const config = join(folder, 'config.capnp')
   writeFileSync(
     config,
     `using Workerd = import "/workerd/workerd.capnp";
@@ -81,8 +82,6 @@ const config :Workerd.Config = (
   )
   return config
 }
-
-const folder = mkdtempSync(join(tmpdir(), 'latchkey-cold-'))
 
 type Start = { time: number; cpu: number }
 

@@ -52,7 +52,6 @@ export async function setup(vitest: TestProject) {
   return async () => {
     dev.kill('SIGTERM')
     await once(dev, 'close')
-    project.remove()
   }
 }
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 
 import { runWrangler } from '../../src/cli/wrangler.ts'
 import { createProject } from './project.ts'
@@ -33,7 +33,6 @@ beforeAll(async () => {
     foreign.map((source) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1]),
   )
 }, 60_000)
-afterAll(() => project.remove())
 
 const read = (path: string) => readFileSync(join(project.folder, path), 'utf8')
 

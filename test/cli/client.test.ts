@@ -4,13 +4,12 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 
 /** Another project: strict, for browsers, with hono and no other package. */
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-other-'))
@@ -39,7 +38,6 @@ beforeAll(() => {
   const { status, stderr } = node('src/cli/client.ts', join(folder, 'latchkey'))
   if (status !== 0) throw new Error(stderr)
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
 it('npm run client writes the client alone, and nothing of the server', () => {
   const files = readdirSync(join(folder, 'latchkey'), { recursive: true, encoding: 'utf8' })

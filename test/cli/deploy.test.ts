@@ -31,10 +31,7 @@ async function startStory() {
       secrets: readSecrets(cloudflare),
       migrations: await readMigrations(cloudflare),
     }),
-    async end() {
-      await cloudflare.stop()
-      project.remove()
-    },
+    end: () => cloudflare.stop(),
   }
 }
 
@@ -357,7 +354,6 @@ it.each([
 ])('wrong usage exits with 2: %j', async (args, message) => {
   const project = createProject()
   const { code, stderr } = await project.run('deploy', args)
-  project.remove()
   expect(code).toBe(2)
   expect(stderr).toContain(message)
   expect(stderr).toContain('Usage: npm run deploy')

@@ -40,8 +40,6 @@ async function startDev(port: number) {
   }
 }
 
-afterAll(() => project.remove())
-
 describe('npm run dev on a fresh clone', () => {
   let dev: Awaited<ReturnType<typeof startDev>>
   let port: number

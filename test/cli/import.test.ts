@@ -2,7 +2,7 @@ import { globSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { renderBar } from '../../src/cli/progress.ts'
 import { runWrangler } from '../../src/cli/wrangler.ts'
@@ -39,7 +39,6 @@ beforeAll(async () => {
   if (!ok) throw new Error(stderr)
 }, 60_000)
 beforeEach(() => void sql('DELETE FROM users'))
-afterAll(() => project.remove())
 
 describe('an import', () => {
   it('adds all users of a file, and says so', async () => {

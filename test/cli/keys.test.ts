@@ -1,13 +1,12 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 
 import { createProject } from './project.ts'
 
 let project: ReturnType<typeof createProject>
 beforeEach(() => (project = createProject()))
-afterEach(() => project.remove())
 
 const keys = (...args: string[]) => project.run('keys', args)
 const read = (file: string) => readFileSync(join(project.folder, file), 'utf8')

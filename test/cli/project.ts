@@ -74,7 +74,6 @@ export function createProject() {
           .split('\n')
           .map((line) => JSON.parse(line) as { args: string[]; stdin: string })
     },
-    remove: () => rmSync(folder, { recursive: true }),
     /** Starts `node src/cli/<command>.ts`. */
     start(command: string, args: string[] = [], env: Record<string, string> = {}) {
       const { FORCE_COLOR: _, ...inherited } = process.env

@@ -33,10 +33,7 @@ beforeAll(async () => {
   )
 })
 beforeEach(() => void (asked.length = 0))
-afterAll(() => {
-  server.close()
-  project.remove()
-})
+afterAll(() => void server.close())
 
 const users = (args: string[], input = '', env: Record<string, string> = {}) => {
   const { port } = server.address() as AddressInfo
@@ -104,7 +101,6 @@ describe('--remote says what is wrong, without the token:', () => {
   it('no database in wrangler.toml', async () => {
     const fresh = createProject()
     const { code, stderr } = await fresh.run('users', ['list', '--remote'])
-    fresh.remove()
     expect(code).toBe(1)
     expect(stderr).toContain("'npm run deploy' makes one")
   })

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 
 import { randomId } from '../../src/auth/random.ts'
 import { runWrangler } from '../../src/cli/wrangler.ts'
@@ -17,7 +17,6 @@ async function runD1(...args: string[]) {
 const execute = (sql: string) => runD1('execute', 'DB', '--command', sql)
 
 beforeAll(() => runD1('migrations', 'apply', 'DB'), 60_000)
-afterAll(() => project.remove())
 
 it('a user goes through add, list, passwd, roles, disable, enable and remove', async () => {
   expect(await users(['add', 'ada', '--role', 'admin', '--role', 'editor'], PASSWORD)).toEqual({
