@@ -1,7 +1,7 @@
 // What the browser tests share: the project on a fresh database, served as `npm run dev` serves it.
 
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -52,6 +52,7 @@ export async function setup(vitest: TestProject) {
   return async () => {
     dev.kill('SIGTERM')
     await once(dev, 'close')
+    rmSync(project.folder, { recursive: true }) // made before the tests' folder for such is set up
   }
 }
 
