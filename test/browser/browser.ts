@@ -49,6 +49,7 @@ const withBrowser = test.extend<{ browser: Browser; open: (options?: Options) =>
 })
 
 /** Skipped where there is no browser. After each test: no problem in the console, and no secret left lying about. */
+// oxlint-disable-next-line vitest/no-disabled-tests, vitest/valid-title, vitest/expect-expect -- a test function, not a test
 export const it = withBrowser.skipIf(!executablePath)
 
 /** Opens the page, and waits until it knows whether there is a login. */

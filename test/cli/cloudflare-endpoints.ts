@@ -1,4 +1,4 @@
-// The endpoints of Cloudflare's API that wrangler 4.124.0 and `npm run deploy` call, over a real D1 and a running Worker.
+// The endpoints of Cloudflare's API that wrangler 4.156.2 and `npm run deploy` call, over a real D1 and a running Worker.
 
 import type { Binding, Runtime } from './cloudflare-runtime.ts'
 
@@ -64,6 +64,7 @@ const toDatabaseEndpoints = ({ databases }: State, runtime: Runtime): Endpoint[]
 ]
 
 function toWorkerEndpoints({ workers }: State, runtime: Runtime): Endpoint[] {
+  const subdomains = new Map<string, object>()
   const findWorker = (name: string) => {
     const bindings = workers.get(name)
     if (bindings) return bindings
@@ -105,8 +106,19 @@ function toWorkerEndpoints({ workers }: State, runtime: Runtime): Endpoint[] {
     [script('/deployments'), (_, name) => ({ deployments: [], of: findWorker(name) })],
     [script('/assets-upload-session'), () => ({ jwt: 'all-there', buckets: [] })],
     [script('/script-settings'), () => ({})],
-    [script('/subdomain'), () => ({ enabled: true })],
+    [
+      script('/subdomain'),
+      async (request, name) => {
+        const subdomain = { previews_enabled: false, ...((await request.json()) as object) }
+        subdomains.set(name, subdomain)
+        return subdomain
+      },
+    ],
     [script('/schedules'), () => []],
+    [
+      /^GET \/workers\/workers\/([\w-]+)$/,
+      (_, name) => ({ name, of: findWorker(name), subdomain: subdomains.get(name) ?? {} }),
+    ],
     [/^GET \/workers\/subdomain$/, () => ({ subdomain: 'stand-in' })],
     [
       /^GET \/workers\/services\/([\w-]+)$/,

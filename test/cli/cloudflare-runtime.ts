@@ -88,6 +88,7 @@ function toWorker({ main_module: main, modules, bindings, compatibility_date }: 
     name: 'deployed',
     compatibilityDate: compatibility_date,
     modules: modules
+      .filter(({ type }) => type !== 'application/source-map')
       .toSorted((a, b) => Number(b.name === main) - Number(a.name === main))
       .map(({ name, type, contents }) =>
         type === 'application/wasm'
