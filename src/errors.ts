@@ -71,6 +71,7 @@ export const ANSWERS = {
   input_invalid: { status: 400, error: 'Invalid input' },
   username_taken: { status: 409, error: 'Username is taken' },
   last_admin: { status: 409, error: 'The last admin must remain' },
+  body_incomplete: { status: 400, error: 'Request body is incomplete' },
   body_too_large: { status: 413, error: 'Request body is too large' },
   body_not_json: { status: 415, error: 'Content-Type must be application/json' },
   https_required: { status: 403, error: 'HTTPS required' },

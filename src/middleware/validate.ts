@@ -10,7 +10,7 @@ const MAX_BYTES = 8 * 1024
 
 /**
  * Parses the body by `schema` into `c.req.valid('json')`. Throws `body_not_json` (415),
- * `body_too_large` (413) or `input_invalid` (400, with every field's errors).
+ * `body_too_large` (413), `body_incomplete` (400) or `input_invalid` (400, with every field's errors).
  */
 export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
   const limit = bodyLimit({
@@ -24,8 +24,15 @@ export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
     const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
     if (mediaType.trim().toLowerCase() !== 'application/json')
       throw new AppError('body_not_json', 'another content type')
-    await limit(c, async () => {
+    let isWhole = false
+    const read = limit(c, async () => {
+      isWhole = true
       await parse(c, next)
+    })
+    await read.catch((error: unknown) => {
+      if (isWhole || error instanceof AppError) throw error
+      // RFC 9112 8: the client has left, or its framing is broken. No bug, and nobody to log for.
+      throw new AppError('body_incomplete', 'it broke off')
     })
   }
   return validate

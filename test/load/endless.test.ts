@@ -7,8 +7,11 @@ import { generateSecret } from '../../src/cli/ring-file.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 
 let host: Host
+const logged: string[] = []
 beforeAll(async () => {
-  host = await startHost(buildWorker(), { latchkey: { JWT_SECRET: await generateSecret('HS256') } })
+  const bindings = { JWT_SECRET: await generateSecret('HS256') }
+  const onLog = (line: string) => logged.push(line)
+  host = await startHost(buildWorker(), { latchkey: bindings }, { onLog })
 }, 60_000)
 afterAll(() => host.dispose())
 
@@ -82,6 +85,27 @@ it('50 clients that never finish their body keep nobody else from the guard (ASV
   }
   expect(performance.now() - began).toBeLessThan(10_000)
   for (const socket of slow) socket.destroy()
+})
+
+it.each([
+  ['announced', 'Content-Length: 100', '{"username'],
+  ['chunked', 'Transfer-Encoding: chunked', 'a\r\n{"username\r\n'],
+])(
+  'a client that leaves in the middle of a body leaves no line in the log: %s',
+  async (_, header, part) => {
+    const { hostname, port } = host.urls.latchkey ?? host.url
+    const socket = connect(Number(port), hostname)
+    await new Promise((written) => socket.write(`${HEAD}${header}\r\n\r\n${part}`, written))
+    await new Promise((later) => setTimeout(later, 100)) // the Worker is reading it by then
+    socket.destroy()
+    await new Promise((later) => setTimeout(later, 500))
+    expect(logged).toEqual([])
+  },
+)
+
+it('a body whose framing breaks off is 400', async () => {
+  const { answer } = await send(`${HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n`)
+  expect(answer).toMatch(/^HTTP\/1.1 400 /)
 })
 
 it.each([

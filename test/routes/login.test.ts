@@ -1,7 +1,8 @@
 import { env, exports } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 
-import { COSMO, addUser, fetchApp, now, postJson, readSegment } from '../helpers.ts'
+import { app } from '../../src/app.ts'
+import { COSMO, addUser, fetchApp, logged, now, postJson, readSegment } from '../helpers.ts'
 
 beforeEach(() => addUser())
 
@@ -184,6 +185,18 @@ describe('a body that is no JSON', () => {
     const response = await post(JSON.stringify(COSMO), 'Application/JSON; charset=utf-8')
     expect(response.status).toBe(200)
   })
+})
+
+it('a body that breaks off while it is read is a client that has left: 400, and no line in the log', async () => {
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode('{"username":"co')),
+    pull: (controller) => controller.error(new Error('Network connection lost.')),
+  })
+  const headers = { 'Content-Type': 'application/json' }
+  const response = await app.request('/login', { method: 'POST', headers, body }, env)
+  expect(response.status).toBe(400)
+  expect(await response.text()).toBe('{"error":"Request body is incomplete"}')
+  expect(logged).toEqual([])
 })
 
 describe('a body over 8 KiB', () => {
