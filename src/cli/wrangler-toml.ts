@@ -17,6 +17,7 @@ const NOT_INHERITED = new Set(['secrets', 'vars', 'd1_databases', 'ratelimits'])
 /** wrangler as a library: loaded when needed, since that takes a second, and told to be quiet. */
 export async function loadWrangler() {
   process.env.WRANGLER_LOG ??= 'error'
+  process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= 'false' // a download that only fails offline
   return import('wrangler')
 }
 

@@ -15,7 +15,14 @@ export function startWrangler(
 ) {
   return spawn(process.execPath, [BIN, ...args], {
     stdio: output === 'show' ? 'inherit' : 'pipe',
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG: 'log', ...env },
+    env: {
+      // wrangler downloads an example of `request.cf`, and prints stack traces when it is offline.
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+      ...process.env,
+      WRANGLER_SEND_METRICS: 'false',
+      WRANGLER_LOG: 'log',
+      ...env,
+    },
   })
 }
 

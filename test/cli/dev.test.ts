@@ -1,51 +1,25 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { freePort, startDev } from './dev-server.ts'
 import { createProject } from './project.ts'
 
 const project = createProject()
+const example = join(project.folder, 'request-cf.json')
 const vars = () => readFileSync(join(project.folder, '.dev.vars'), 'utf8')
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
-
-/** Starts `npm run dev` and waits for the lines that it tells people to try. */
-async function startDev(port: number) {
-  const child = project.start('dev', ['--port', String(port)])
-  let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  while (!output.includes('Bearer $TOKEN')) {
-    if (child.exitCode !== null) throw new Error(output)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  return {
-    output: () => output,
-    async stop() {
-      child.kill('SIGTERM')
-      await once(child, 'close')
-    },
-  }
-}
 
 describe('npm run dev on a fresh clone', () => {
   let dev: Awaited<ReturnType<typeof startDev>>
   let port: number
   beforeAll(async () => {
     port = await freePort()
-    dev = await startDev(port)
+    dev = await startDev(project, port, { CLOUDFLARE_CF_FETCH_PATH: example })
   }, 60_000)
   afterAll(() => dev.stop())
 
@@ -54,6 +28,11 @@ describe('npm run dev on a fresh clone', () => {
     expect(secret).not.toBe('')
     expect(statSync(join(project.folder, '.dev.vars')).mode & 0o777).toBe(0o600)
     expect(dev.output()).not.toContain(secret)
+  })
+
+  it('downloads no example of request.cf, which prints stack traces when it is offline', () => {
+    expect(dev.output()).not.toMatch(/Request\.cf|\n +at /)
+    expect(existsSync(example)).toBe(false)
   })
 
   it('prints three lines that do as the lesson says', () => {
@@ -100,7 +79,7 @@ describe('npm run dev on a fresh clone', () => {
 it('npm run dev again keeps the secret and the users, and ends with all that it started', async () => {
   const before = vars()
   const port = await freePort()
-  const dev = await startDev(port)
+  const dev = await startDev(project, port)
   expect(vars()).toBe(before)
   expect(JSON.parse((await project.run('users', ['list', '--json'])).stdout).users).toHaveLength(1)
   await dev.stop()
