@@ -1,7 +1,7 @@
 // The Worker.
 
 import { app } from './app.ts'
-import { cleanUp } from './auth/clean-up.ts'
+import { cleanUp } from './auth/sessions/clean-up.ts'
 import { readConfig } from './config.ts'
 import { log } from './log.ts'
 

@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { app } from '../src/app.ts'
-import type { AppEnv } from '../src/factory.ts'
+import type { AppEnv } from '../src/app-env.ts'
 import { COSMO, addUser, fetchApp, getWithToken, logged, login, postJson } from './helpers.ts'
 
 beforeEach(() => addUser())

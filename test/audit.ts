@@ -3,7 +3,7 @@
 import { env } from 'cloudflare:workers'
 import type { Hono } from 'hono'
 
-import type { AppEnv } from '../src/factory.ts'
+import type { AppEnv } from '../src/app-env.ts'
 import { genuineHeader, signSegments } from './helpers.ts'
 
 /** Each endpoint of an app once, and a path that reaches it. */

@@ -2,13 +2,13 @@
 
 import { env, exports } from 'cloudflare:workers'
 
-import { argon2id } from '../src/auth/argon2.ts'
-import type { TokenAnswer } from '../src/auth/issue.ts'
-import { importRing } from '../src/auth/keys.ts'
-import { hashPassword } from '../src/auth/passwords.ts'
+import { argon2id } from '../src/auth/passwords/argon2.ts'
+import type { TokenAnswer } from '../src/auth/tokens/issue.ts'
+import { importRing } from '../src/auth/keys/key-ring.ts'
+import { hashPassword } from '../src/auth/passwords/hash.ts'
 import { readConfig } from '../src/config.ts'
 import { insertUser } from '../src/db/users.ts'
-import { requireDescribed } from './openapi.ts'
+import { requireDescribed } from './contract/require-described.ts'
 
 /** The lesson's user. */
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }

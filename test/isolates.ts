@@ -4,7 +4,7 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 
 import { app } from '../src/app.ts'
-import { requireDescribed } from './openapi.ts'
+import { requireDescribed } from './contract/require-described.ts'
 
 /** Fails the statement (or batch) of this number, before it reaches the database or after, or never answers it. */
 type Fault = { at: number; when: 'before' | 'after' | 'never' }

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { onError } from '../src/app.ts'
-import type { AppEnv } from '../src/factory.ts'
+import type { AppEnv } from '../src/app-env.ts'
 import { log } from '../src/log.ts'
 import { jwtRequired } from '../src/middleware/jwt.ts'
 import { COSMO, addUser, logged, postJson, readSegment, startSession } from './helpers.ts'

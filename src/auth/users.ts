@@ -11,11 +11,11 @@ import {
 } from '../db/user-changes.ts'
 import { findUser, insertUser, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
-import { argon2id } from './argon2.ts'
-import { countSignUp, inLine } from './guessing.ts'
-import { newPasswordProblem } from './new-password.ts'
-import { hashPassword } from './passwords.ts'
-import { feedOf, type Origin, startSession } from './sessions.ts'
+import { argon2id } from './passwords/argon2.ts'
+import { countSignUp, inLine } from './brute-force.ts'
+import { newPasswordProblem } from './passwords/rules.ts'
+import { hashPassword } from './passwords/hash.ts'
+import { feedOf, type Origin, startSession } from './sessions/sessions.ts'
 import { usernameProblem } from './usernames.ts'
 
 type NewUser = { username: string; password: string; roles: string[] }

@@ -1,12 +1,12 @@
 // npm run client: the typed client as files for another project, which then needs `hono` and nothing of this one.
 
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import { Failure, runCommand } from './failure.ts'
+import { Failure, runCommand } from './terminal/failure.ts'
 
 const HELP = `Usage: npm run client -- <folder>
 
@@ -14,10 +14,13 @@ Writes the typed client into a folder of another project, as JavaScript with its
 client.js from there; it needs the package hono.`
 
 /** The types of all routes are written out in client.d.ts: the server's own files are not needed. */
-const FILES = ['client', 'public/session', 'public/tabs'].flatMap((name) => [
+const FILES = ['client/client', 'public/session', 'public/tabs'].flatMap((name) => [
   `${name}.js`,
   `${name}.d.ts`,
 ])
+
+/** client.js is the entry of the copy, so it goes to the top of the folder. */
+const toTarget = (file: string) => file.replace('client/', '')
 
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
 const TSC = join(dirname(manifest), 'bin', 'tsc')
@@ -28,12 +31,16 @@ await runCommand(async () => {
   if (!target || target.startsWith('-') || others.length > 0) throw new Failure(HELP, 2)
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'))
   try {
-    const args = [TSC, '-p', 'src/client.tsconfig.json', '--outDir', folder]
+    const args = [TSC, '-p', 'src/client/tsconfig.json', '--outDir', folder]
     const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
     if (status !== 0) throw new Failure(`The client does not compile:\n${stdout}`)
-    for (const name of FILES) cpSync(join(folder, name), join(target, name))
+    for (const file of FILES) {
+      const text = readFileSync(join(folder, file), 'utf8').replaceAll("'../public/", "'./public/")
+      mkdirSync(dirname(join(target, toTarget(file))), { recursive: true })
+      writeFileSync(join(target, toTarget(file)), text)
+    }
   } finally {
     rmSync(folder, { recursive: true })
   }
-  console.log(`Wrote ${FILES.join(', ')} into ${target}`)
+  console.log(`Wrote ${FILES.map(toTarget).join(', ')} into ${target}`)
 })

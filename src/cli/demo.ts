@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 
-import { Failure, messageOf, runCommand } from './failure.ts'
+import { Failure, messageOf, runCommand } from './terminal/failure.ts'
 
 const HELP = `Usage: npm run demo [-- <url>]
 

@@ -11,9 +11,9 @@ import {
   ensureSecret,
   logIn,
   type Options,
-} from './deploy-steps.ts'
-import { Failure, runCommand } from './failure.ts'
-import { startSteps } from './steps.ts'
+} from './deploy/deploy-steps.ts'
+import { Failure, runCommand } from './terminal/failure.ts'
+import { startSteps } from './deploy/steps.ts'
 
 const HELP = `Usage: npm run deploy [-- <options>]
 

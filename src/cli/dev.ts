@@ -4,13 +4,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 
-import { hashPassword } from '../auth/passwords.ts'
+import { hashPassword } from '../auth/passwords/hash.ts'
 import { insertUser, listUsers } from '../db/users.ts'
-import { argon2id } from './argon2.ts'
-import { withDatabase } from './database.ts'
-import { Failure, runCommand } from './failure.ts'
-import { generateSecret, readRing, writeRing } from './ring-file.ts'
-import { runWrangler, startWrangler } from './wrangler.ts'
+import { argon2id } from './users/argon2.ts'
+import { withDatabase } from './cloudflare/database.ts'
+import { Failure, runCommand } from './terminal/failure.ts'
+import { generateSecret, readRing, writeRing } from './cloudflare/ring-file.ts'
+import { runWrangler, startWrangler } from './cloudflare/wrangler.ts'
 
 const HELP = `Usage: npm run dev [-- <options of wrangler dev>]
 

@@ -2,9 +2,9 @@
 
 import { parseArgs } from 'node:util'
 
-import { importKey, KeyProblem } from '../auth/keys.ts'
-import { readVars } from './database.ts'
-import { Failure, runCommand } from './failure.ts'
+import { importKey, KeyProblem } from '../auth/keys/key-ring.ts'
+import { readVars } from './cloudflare/database.ts'
+import { Failure, runCommand } from './terminal/failure.ts'
 import {
   type Algorithm,
   ALGORITHMS,
@@ -14,8 +14,8 @@ import {
   ringFile,
   VARIABLES,
   writeRing,
-} from './ring-file.ts'
-import { runWrangler } from './wrangler.ts'
+} from './cloudflare/ring-file.ts'
+import { runWrangler } from './cloudflare/wrangler.ts'
 
 const HELP = `Usage: npm run keys -- <command> [options]
 

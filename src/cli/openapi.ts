@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 
-import { describeApi } from '../openapi.ts'
+import { describeApi } from '../contract/openapi.ts'
 
 export const FILE = 'src/public/openapi.json'
 

@@ -2,12 +2,12 @@
 
 import { parseArgs } from 'node:util'
 
-import { TARGET_OPTIONS } from './arguments.ts'
-import { withDatabase } from './database.ts'
-import { exportUsers } from './export.ts'
-import { Failure, runCommand } from './failure.ts'
-import { importUsers } from './import.ts'
-import { COMMANDS } from './user-commands.ts'
+import { TARGET_OPTIONS } from './terminal/arguments.ts'
+import { withDatabase } from './cloudflare/database.ts'
+import { exportUsers } from './users/export.ts'
+import { Failure, runCommand } from './terminal/failure.ts'
+import { importUsers } from './users/import.ts'
+import { COMMANDS } from './users/commands.ts'
 
 const HELP = `Usage: npm run users -- <command> [name] [options]
 

@@ -1,6 +1,6 @@
 // The `common_passwords` table: what a new password must not be.
 
-import { run } from './run.ts'
+import { run } from './query.ts'
 
 /** The common passwords, in lower case, whose SHA-256 begins with these three hex digits. */
 export async function listCommonPasswords(db: D1Database, prefix: string): Promise<string[]> {

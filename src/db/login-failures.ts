@@ -1,6 +1,6 @@
 // The `login_failures` table: how often a log-in has failed, and until when it is paused.
 
-import { run, runBatch } from './run.ts'
+import { run, runBatch } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
 /** What a try is counted under: the name and the address together, and the name alone. */

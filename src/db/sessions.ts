@@ -1,6 +1,6 @@
 // The `sessions` table: one function, one statement or one transaction.
 
-import { idsOf, run, runBatch } from './run.ts'
+import { idsOf, run, runBatch } from './query.ts'
 
 /** A session as its tokens are made from it. */
 export type Session = {

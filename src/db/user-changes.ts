@@ -1,6 +1,6 @@
 // What an operator changes of a user: the change and the end of the user's sessions are one transaction.
 
-import { idsOf, runBatch } from './run.ts'
+import { idsOf, runBatch } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
 /** What is left out stays as it is. */

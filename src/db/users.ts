@@ -1,6 +1,6 @@
 // The `users` table: one function, one statement or one transaction.
 
-import { idsOf, run, runBatch } from './run.ts'
+import { idsOf, run, runBatch } from './query.ts'
 
 export type User = {
   id: number

@@ -4,7 +4,7 @@ import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 
 import { readConfig } from '../config.ts'
-import type { AppEnv } from '../factory.ts'
+import type { AppEnv } from '../app-env.ts'
 
 const allow = cors({
   origin: (origin) => origin, // judged below

@@ -3,13 +3,18 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 
-import { importRing } from '../auth/keys.ts'
-import { isRevoked, requireSession } from '../auth/sessions.ts'
-import { type AccessClaims, type Claims, type RefreshClaims, verifyToken } from '../auth/tokens.ts'
+import { importRing } from '../auth/keys/key-ring.ts'
+import { isRevoked, requireSession } from '../auth/sessions/sessions.ts'
+import {
+  type AccessClaims,
+  type Claims,
+  type RefreshClaims,
+  verifyToken,
+} from '../auth/tokens/verify.ts'
 import { readConfig } from '../config.ts'
 import { AppError } from '../errors.ts'
-import type { AppEnv } from '../factory.ts'
-import { readRefreshCookie } from './cookies.ts'
+import type { AppEnv } from '../app-env.ts'
+import { readRefreshCookie } from '../http/refresh-cookie.ts'
 
 type Guard<User> = MiddlewareHandler<AppEnv & { Variables: { user: User } }>
 

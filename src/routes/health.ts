@@ -2,11 +2,11 @@
 
 import { Hono } from 'hono'
 
-import { importRing } from '../auth/keys.ts'
+import { importRing } from '../auth/keys/key-ring.ts'
 import { readConfig } from '../config.ts'
-import { checkMigrations } from '../db/migrations.ts'
+import { checkMigrations } from '../db/schema-check.ts'
 import { AppError } from '../errors.ts'
-import type { AppEnv } from '../factory.ts'
+import type { AppEnv } from '../app-env.ts'
 
 export const health = new Hono<AppEnv>()
   .get('/health', (c) => c.json({ status: 'ok' }))

@@ -2,9 +2,9 @@
 
 import { Hono } from 'hono'
 
-import { importRing } from '../auth/keys.ts'
+import { importRing } from '../auth/keys/key-ring.ts'
 import { readConfig } from '../config.ts'
-import type { AppEnv } from '../factory.ts'
+import type { AppEnv } from '../app-env.ts'
 
 /** Seconds for which the answer may be cached: a key is staged for longer before it signs. */
 const MAX_AGE = 300

@@ -2,14 +2,14 @@
 
 import { Hono } from 'hono'
 
-import { endOtherSessions, endSession } from '../auth/sessions.ts'
+import { endOtherSessions, endSession } from '../auth/sessions/sessions.ts'
 import { readConfig } from '../config.ts'
-import type { AppEnv } from '../factory.ts'
-import { clearRefreshCookie } from '../middleware/cookies.ts'
-import { logEvent } from '../middleware/event.ts'
+import type { AppEnv } from '../app-env.ts'
+import { clearRefreshCookie } from '../http/refresh-cookie.ts'
+import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateQuery } from '../middleware/validate.ts'
-import { LogoutQuery } from '../schemas.ts'
+import { LogoutQuery } from '../contract/requests.ts'
 
 export const logout = new Hono<AppEnv>().post(
   '/logout',

@@ -2,7 +2,7 @@
 
 import { Hono } from 'hono'
 
-import type { AppEnv } from '../factory.ts'
+import type { AppEnv } from '../app-env.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 
 export const protectedRoutes = new Hono<AppEnv>()

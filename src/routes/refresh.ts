@@ -2,13 +2,13 @@
 
 import { Hono } from 'hono'
 
-import { issueTokens } from '../auth/issue.ts'
-import { importRing } from '../auth/keys.ts'
-import { refreshSession } from '../auth/sessions.ts'
+import { issueTokens } from '../auth/tokens/issue.ts'
+import { importRing } from '../auth/keys/key-ring.ts'
+import { refreshSession } from '../auth/sessions/sessions.ts'
 import { readConfig } from '../config.ts'
-import type { AppEnv } from '../factory.ts'
-import { answerTokens } from '../middleware/cookies.ts'
-import { logEvent } from '../middleware/event.ts'
+import type { AppEnv } from '../app-env.ts'
+import { answerTokens } from '../http/refresh-cookie.ts'
+import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 
 export const refresh = new Hono<AppEnv>().post(

@@ -2,14 +2,14 @@
 
 import { Hono } from 'hono'
 
-import { endOwnSession } from '../auth/sessions.ts'
+import { endOwnSession } from '../auth/sessions/sessions.ts'
 import { readConfig } from '../config.ts'
 import { listSessions } from '../db/sessions.ts'
-import type { AppEnv } from '../factory.ts'
-import { logEvent } from '../middleware/event.ts'
+import type { AppEnv } from '../app-env.ts'
+import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateQuery } from '../middleware/validate.ts'
-import { PageQuery } from '../schemas.ts'
+import { PageQuery } from '../contract/requests.ts'
 
 export const sessions = new Hono<AppEnv>()
   .get('/sessions', jwtRequired(), validateQuery(PageQuery), async (c) => {

@@ -6,11 +6,11 @@ import { addUser, removeUser, requireUser, updateUser } from '../auth/users.ts'
 import { readConfig } from '../config.ts'
 import { listSessions } from '../db/sessions.ts'
 import { listUsers, type User } from '../db/users.ts'
-import type { AppEnv } from '../factory.ts'
-import { logEvent } from '../middleware/event.ts'
+import type { AppEnv } from '../app-env.ts'
+import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateJson, validateQuery } from '../middleware/validate.ts'
-import { PageQuery, UserBody, UserPatch, UsersQuery } from '../schemas.ts'
+import { PageQuery, UserBody, UserPatch, UsersQuery } from '../contract/requests.ts'
 
 /** Seconds since the admin's log-in: a token that was left behind opens none of this. */
 const FRESH = 900

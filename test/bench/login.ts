@@ -1,7 +1,7 @@
 // What a log-in and a refresh cost, and how much of a log-in is its hash.
 
-import { hashPassword } from '../../src/auth/passwords.ts'
-import { argon2id } from '../../src/cli/argon2.ts'
+import { hashPassword } from '../../src/auth/passwords/hash.ts'
+import { argon2id } from '../../src/cli/users/argon2.ts'
 import { insertUser } from '../../src/db/users.ts'
 import { startHost } from '../load/host.ts'
 import type { Effort } from './bench.ts'

@@ -2,8 +2,8 @@
 
 import { sign } from 'hono/jwt'
 
-import { importKey } from '../../src/auth/keys.ts'
-import { generateSecret } from '../../src/cli/ring-file.ts'
+import { importKey } from '../../src/auth/keys/key-ring.ts'
+import { generateSecret } from '../../src/cli/cloudflare/ring-file.ts'
 import { buildWorker } from '../load/host.ts'
 
 const PEERS = [

@@ -3,7 +3,7 @@ import { extname, join } from 'node:path'
 
 import { beforeAll, describe, expect, it } from 'vitest'
 
-import { runWrangler } from '../../src/cli/wrangler.ts'
+import { runWrangler } from '../../src/cli/cloudflare/wrangler.ts'
 import { createProject } from './project.ts'
 
 const project = createProject()
@@ -54,10 +54,10 @@ it('no secret gets into the bundle, its source map or what the deployment prints
 
 it('the Worker is made of its own files and four packages, and of neither tests nor the command line (ASVS 15.2.1, 15.2.3)', () => {
   expect([...packages].toSorted()).toEqual(['@hono/zod-validator', 'hono', 'zod'])
-  expect(read('src/auth/argon2.ts')).toContain("'@phi-ag/argon2/argon2.wasm'")
+  expect(read('src/auth/passwords/argon2.ts')).toContain("'@phi-ag/argon2/argon2.wasm'")
   expect(own.length).toBeGreaterThan(40)
   for (const { file } of own)
-    expect(file).toMatch(/^(\w+|(auth|db|middleware|routes)\/[\w-]+)\.ts$/)
+    expect(file).toMatch(/^([\w-]+|(auth|contract|db|http|middleware|routes)(\/[\w-]+)+)\.ts$/)
 })
 
 it('what is served beside the Worker is the page: no source, no setting, no dot-file (ASVS 13.4.1)', () => {
@@ -86,7 +86,7 @@ describe('no file of the Worker', () => {
     [
       'makes an id by randomUUID, but that of a request (ASVS 7.2.3)',
       /UUID/,
-      'middleware/event.ts',
+      'http/request-log.ts',
     ],
     [
       'names a hash or a cipher that is broken (ASVS 11.3.1, 11.4.1)',

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { startCloudflare, TOKEN } from './cloudflare.ts'
+import { startCloudflare, TOKEN } from './cloudflare/stand-in.ts'
 import { createProject, type Outcome } from './project.ts'
 
 const MINUTES = 60_000

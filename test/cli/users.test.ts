@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 
 import { randomId } from '../../src/auth/random.ts'
-import { runWrangler } from '../../src/cli/wrangler.ts'
+import { runWrangler } from '../../src/cli/cloudflare/wrangler.ts'
 import { createProject } from './project.ts'
 
 const project = createProject()

@@ -2,8 +2,8 @@ import { applyD1Migrations } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 
-import { argon2id } from '../../src/auth/argon2.ts'
-import { hashPassword } from '../../src/auth/passwords.ts'
+import { argon2id } from '../../src/auth/passwords/argon2.ts'
+import { hashPassword } from '../../src/auth/passwords/hash.ts'
 import { listUsers } from '../../src/db/users.ts'
 import { COSMO, startSession } from '../helpers.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { insertUser } from '../../src/db/users.ts'
-import { generateSecret } from '../../src/cli/ring-file.ts'
+import { generateSecret } from '../../src/cli/cloudflare/ring-file.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 
 const GUESSES = 10_000

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
-import { hashPassword } from '../../src/auth/passwords.ts'
-import { argon2id } from '../../src/cli/argon2.ts'
-import { generateSecret } from '../../src/cli/ring-file.ts'
+import { hashPassword } from '../../src/auth/passwords/hash.ts'
+import { argon2id } from '../../src/cli/users/argon2.ts'
+import { generateSecret } from '../../src/cli/cloudflare/ring-file.ts'
 import { insertUser } from '../../src/db/users.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 

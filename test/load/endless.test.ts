@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
-import { generateSecret } from '../../src/cli/ring-file.ts'
+import { generateSecret } from '../../src/cli/cloudflare/ring-file.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 
 let host: Host

@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check'
 
-import { OPERATIONS } from '../../src/operations.ts'
+import { OPERATIONS } from '../../src/contract/operations.ts'
 
 /** Each route, with the body that it is described with. */
 const ROUTES = Object.entries(OPERATIONS).map(([route, { example }]) => ({

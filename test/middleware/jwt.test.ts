@@ -8,8 +8,8 @@ import {
   toLooseSegment,
   withHeader,
   withPayload,
-} from '../auth/forge.ts'
-import { EXPIRED, FORGERIES, INVALID, OTHER, SIGNATURE } from '../auth/forgeries.ts'
+} from '../auth/tokens/forge.ts'
+import { EXPIRED, FORGERIES, INVALID, OTHER, SIGNATURE } from '../auth/tokens/forgeries.ts'
 import { COSMO, addUser, fetchApp, getWithToken, login, now } from '../helpers.ts'
 
 let genuine: Genuine

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import { expect, it } from 'vitest'
 
 import { app } from '../../src/app.ts'
-import type { AppEnv } from '../../src/factory.ts'
+import type { AppEnv } from '../../src/app-env.ts'
 import { findUnguarded } from '../audit.ts'
 
 /** Every route that may answer without a token. A route not on this list needs one. */

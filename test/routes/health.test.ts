@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 
-import { NEWEST } from '../../src/db/migrations.ts'
+import { NEWEST } from '../../src/db/schema-check.ts'
 import { fetchApp, logged } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 

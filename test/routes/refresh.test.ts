@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import type { TokenAnswer } from '../../src/auth/issue.ts'
+import type { TokenAnswer } from '../../src/auth/tokens/issue.ts'
 import { COSMO, addUser, getWithToken, logged, readSegment, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 

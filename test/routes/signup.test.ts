@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import type { TokenAnswer } from '../../src/auth/issue.ts'
+import type { TokenAnswer } from '../../src/auth/tokens/issue.ts'
 import { listUsers } from '../../src/db/users.ts'
 import { COSMO, addUser, logged, postJson, readSegment, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'

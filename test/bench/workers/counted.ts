@@ -14,7 +14,7 @@ function count(results: D1Result[]): void {
   }
 }
 
-/** The two calls of src/db/run.ts, counted. */
+/** The two calls of src/db/query.ts, counted. */
 function watch(db: D1Database) {
   const inner = new WeakMap<object, D1PreparedStatement>()
   return {

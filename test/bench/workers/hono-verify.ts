@@ -4,8 +4,8 @@ import { env } from 'cloudflare:workers'
 import { Hono } from 'hono'
 import { verify } from 'hono/jwt'
 
-import { importKey } from '../../../src/auth/keys.ts'
-import { apiHeaders } from '../../../src/middleware/headers.ts'
+import { importKey } from '../../../src/auth/keys/key-ring.ts'
+import { apiHeaders } from '../../../src/middleware/security-headers.ts'
 
 const key = importKey(env.JWT_SECRET)
 

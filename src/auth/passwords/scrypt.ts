@@ -1,0 +1,50 @@
+// scrypt (RFC 7914): hashes that users bring along from elsewhere. They are verified, never made.
+
+import { fromBase64 } from '../encoding.ts'
+import { nodeCrypto } from '../node-crypto.ts'
+
+// What a stored hash may ask for at most, as for argon2id: an isolate has 128 MB, and login must stay
+// short. The work is that of 64 MiB twice: OWASP's settings but the one of 128 MiB, and Werkzeug's fourfold.
+const MAX_MEMORY = 64 * 1024 * 1024
+const MAX_WORK = 2 * MAX_MEMORY
+
+/** As a PHC string: passlib's, for one. */
+const PHC =
+  /^\$scrypt\$ln=([1-9]\d?),r=([1-9]\d?),p=([1-9]\d?)\$([A-Za-z0-9+/]{2,86})\$([A-Za-z0-9+/]{22,86})$/
+
+/** As Werkzeug's `generate_password_hash` writes it, so what a Flask app has; the salt is used as text. */
+const WERKZEUG =
+  /^scrypt:([1-9]\d{0,7}):([1-9]\d?):([1-9]\d?)\$([A-Za-z0-9]{1,64})\$([0-9a-f]{128})$/
+
+type Scrypt = { N: number; r: number; p: number; salt: Uint8Array; hash: Uint8Array }
+
+/** The hash, and how to compute a password's; undefined for another kind, or one that asks for too much. */
+export function parseScrypt(text: string) {
+  const parsed = parsePhc(text) ?? parseWerkzeug(text)
+  if (!parsed || !isAffordable(parsed)) return undefined
+  const { N, r, p, salt, hash } = parsed
+  const compute = (password: Uint8Array): Uint8Array =>
+    nodeCrypto().scryptSync(password, salt, hash.length, { N, r, p, maxmem: 2 * MAX_MEMORY })
+  return { hash, compute }
+}
+
+function isAffordable({ N, r, p }: Scrypt): boolean {
+  const memory = 128 * N * r
+  const isValid = Number.isInteger(Math.log2(N)) && N > 1 && N < 2 ** (16 * r) // RFC 7914 2
+  return isValid && memory <= MAX_MEMORY && memory * p <= MAX_WORK
+}
+
+function parsePhc(text: string): Scrypt | undefined {
+  const [, ln, r, p, saltText = '', hashText = ''] = PHC.exec(text) ?? []
+  const salt = fromBase64(saltText)
+  const hash = fromBase64(hashText)
+  if (!ln || !salt || !hash) return undefined
+  return { N: 2 ** Number(ln), r: Number(r), p: Number(p), salt, hash }
+}
+
+function parseWerkzeug(text: string): Scrypt | undefined {
+  const [, N, r, p, salt, hex] = WERKZEUG.exec(text) ?? []
+  if (!N || !salt || !hex) return undefined
+  const hash = Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16))
+  return { N: Number(N), r: Number(r), p: Number(p), salt: new TextEncoder().encode(salt), hash }
+}

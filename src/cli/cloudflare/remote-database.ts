@@ -1,0 +1,25 @@
+// Production's D1 over Cloudflare's REST API, so that values are bound: no password hash in an argument or a file.
+
+import { openApi } from './api.ts'
+
+type Query = { sql: string; params: unknown[] }
+
+/** What `src/db` uses of a D1Database: `prepare(sql).bind(…).all()` and `batch([…])`. */
+export async function openRemote(ids: {
+  databaseId: string
+  accountId: string | undefined
+}): Promise<D1Database> {
+  const api = await openApi(ids.accountId)
+  const query = async (body: Query | { batch: Query[] }) =>
+    (await api.call(`/d1/database/${ids.databaseId}/query`, body)) as D1Result<unknown>[]
+
+  const prepare = (sql: string, params: unknown[] = []) => ({
+    sql,
+    params,
+    bind: (...values: unknown[]) => prepare(sql, values),
+    all: async () => (await query({ sql, params }))[0],
+  })
+  const batch = (statements: Query[]) =>
+    query({ batch: statements.map(({ sql, params }) => ({ sql, params })) })
+  return { prepare, batch } as unknown as D1Database
+}
