@@ -1,3 +1,18 @@
-// The types that every route and middleware of the app shares.
+// The types that every route and middleware shares.
 
-export type AppEnv = { Bindings: Env }
+import type { Isolate } from './isolate.ts'
+
+/** `c.env` and `c.var`. */
+export type AppEnv = {
+  Bindings: Env
+  Variables: {
+    isolate: Isolate
+    /** When the request arrived, in Unix seconds and in milliseconds. */
+    now: number
+    nowMs: number
+    /** Cloudflare's `cf-ray`, or a random id. */
+    requestId: string
+    /** Where the guard found the token, on routes that also accept the cookie. */
+    tokenSource?: 'header' | 'cookie'
+  }
+}

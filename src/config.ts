@@ -1,10 +1,10 @@
-// The Worker's settings: wrangler's environment, parsed once per isolate.
+// The Worker's settings: wrangler's environment, parsed and checked.
 
 import * as z from 'zod/mini'
 
 import { AppError } from './errors.ts'
 
-/** A whole number of at least `min`, as text. */
+/** A whole number of at least `min`, as a string. */
 const whole = (min: number) =>
   z.pipe(
     z.string().check(
@@ -13,13 +13,13 @@ const whole = (min: number) =>
     ),
     z.transform(Number),
   )
-// Each made once: schemas are a good part of a cold start.
-const secret = z._default(z.string(), '') // judged by the key ring
+// Each is created once, because creating schemas is a good part of a cold start.
+const secret = z._default(z.string(), '') // checked by the key ring
 const natural = whole(0)
 const positive = whole(1)
 const text = z.string().check(z.minLength(1, 'must not be empty'))
 
-/** Origins (RFC 6454) with commas between them, as browsers send them: scheme and host, nothing behind. */
+/** Origins (RFC 6454) separated by commas, as browsers send them: scheme, host and port only. */
 const origins = z.pipe(
   z
     .string()
@@ -27,7 +27,7 @@ const origins = z.pipe(
       z.refine(
         (list) =>
           splitList(list).every((part) => URL.canParse(part) && new URL(part).origin === part),
-        'must be origins like https://app.example.com, with commas between them',
+        'must be origins like https://app.example.com, separated by commas',
       ),
     ),
   z.transform(splitList),
@@ -37,12 +37,12 @@ function splitList(list: string): string[] {
   return list.split(',').flatMap((part) => part.trim() || [])
 }
 
-const Settings = z.object({
-  DB: z.custom<D1Database>((value) => typeof value === 'object' && value !== null, 'is not bound'),
-  LOGIN_LIMITER: z.custom<RateLimit>(
-    (value) => typeof value === 'object' && value !== null,
-    'is not bound',
-  ),
+const binding = <Binding>() =>
+  z.custom<Binding>((value) => typeof value === 'object' && value !== null, 'is not bound')
+
+const SettingsSchema = z.object({
+  DB: binding<D1Database>(),
+  LOGIN_LIMITER: binding<RateLimit>(),
   JWT_SECRET: secret,
   JWT_SECRET_NEXT: secret,
   JWT_SECRET_PREVIOUS: secret,
@@ -62,22 +62,13 @@ const Settings = z.object({
   PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })
 
-export type Config = Readonly<z.output<typeof Settings>>
+export type Settings = Readonly<z.output<typeof SettingsSchema>>
 
-const parsed = new WeakMap<object, Config>()
-
-/**
- * The settings of this Worker. Throws `settings_invalid`, with the name of each variable that is wrong
- * (never its value), until they are right.
- */
-export function readConfig(env: Env): Config {
-  const known = parsed.get(env)
-  if (known) return known
-  const result = Settings.safeParse(env)
-  if (!result.success) {
-    const problems = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
-    throw new AppError('settings_invalid', `${problems.join('; ')}: see [vars] in wrangler.toml`)
-  }
-  parsed.set(env, result.data)
-  return result.data
+/** Throws `settings_invalid`, naming each variable that is wrong and never its value. */
+export function readSettings(env: Env): Settings {
+  const { data, error } = SettingsSchema.safeParse(env)
+  if (data) return data
+  const problems = error?.issues.map(({ path, message }) => `${path.join('.')} ${message}`) ?? []
+  const reason = `${problems.join('; ')}: see [vars] in wrangler.toml`
+  throw new AppError('settings_invalid', { reason })
 }

@@ -1,19 +1,25 @@
-// Every failure that a client may see: one code, one status, one text.
+// Every error that a client can see: one code, one status, one text.
 
 /**
- * `msg` is what the guard says, `error` what everything else says: the lesson's own split.
- * `challenge` is the `error` attribute of `WWW-Authenticate` (RFC 6750 3.1, RFC 9470 3).
- * `event` is what the log calls it; a failure without one is not logged.
- * `retryAfter` is the default of `Retry-After`, in seconds.
+ * The guard reports errors in `msg`, everything else in `error`: the lesson's own split. A row with
+ * neither gets its `error` where it is thrown.
  */
-export type Answer = {
+export type ErrorSpec = {
   status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 503
+  msg?: string
+  error?: string
+  /** The `error` attribute of `WWW-Authenticate` (RFC 6750 3.1, RFC 9470 3). */
   challenge?: 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication'
+  /** The name of the log event. Errors without one are not logged. */
   event?: string
+  /** The default of `Retry-After`, in seconds. */
   retryAfter?: number
-} & ({ msg: string } | { error: string })
+}
 
-export const ANSWERS = {
+const REJECTED = { status: 401, challenge: 'invalid_token', event: 'token.rejected' } as const
+const UNAVAILABLE = { status: 503, error: 'Service unavailable' } as const
+
+export const ERRORS = {
   authorization_missing: { status: 401, msg: 'Missing Authorization Header' },
   authorization_scheme: {
     status: 401,
@@ -23,31 +29,14 @@ export const ANSWERS = {
     status: 401,
     msg: "Bad Authorization header. Expected 'Authorization: Bearer <JWT>'",
   },
-  token_malformed: { status: 401, msg: 'Not enough segments', challenge: 'invalid_token' },
-  token_signature: {
-    status: 401,
-    msg: 'Signature verification failed',
-    challenge: 'invalid_token',
-  },
-  token_invalid: { status: 401, msg: 'Invalid token', challenge: 'invalid_token' },
-  token_expired: { status: 401, msg: 'Token has expired', challenge: 'invalid_token' },
-  token_not_access: {
-    status: 401,
-    msg: 'Only non-refresh tokens are allowed',
-    challenge: 'invalid_token',
-  },
-  token_not_refresh: {
-    status: 401,
-    msg: 'Only refresh tokens are allowed',
-    challenge: 'invalid_token',
-  },
-  token_revoked: { status: 401, msg: 'Token has been revoked', challenge: 'invalid_token' },
-  token_reused: {
-    status: 401,
-    msg: 'Token has been revoked',
-    challenge: 'invalid_token',
-    event: 'session.reuse_detected',
-  },
+  token_malformed: { ...REJECTED, msg: 'Not enough segments' },
+  token_signature: { ...REJECTED, msg: 'Signature verification failed' },
+  token_invalid: { ...REJECTED, msg: 'Invalid token' },
+  token_expired: { status: 401, challenge: 'invalid_token', msg: 'Token has expired' },
+  token_not_access: { ...REJECTED, msg: 'Only non-refresh tokens are allowed' },
+  token_not_refresh: { ...REJECTED, msg: 'Only refresh tokens are allowed' },
+  token_revoked: { ...REJECTED, msg: 'Token has been revoked' },
+  token_reused: { ...REJECTED, msg: 'Token has been revoked', event: 'session.reuse_detected' },
   token_not_fresh: {
     status: 401,
     msg: 'Fresh token required',
@@ -61,15 +50,20 @@ export const ANSWERS = {
   },
   origin_refused: {
     status: 403,
-    msg: 'Cookies are taken from pages of this origin only',
+    msg: 'Cookies are accepted from pages of this origin only',
     event: 'origin.refused',
   },
   bad_credentials: { status: 401, error: 'Bad username or password', event: 'login.failed' },
-  password_wrong: { status: 400, error: 'Wrong password', event: 'login.failed' },
-  too_many_tries: { status: 429, error: 'Too many tries', event: 'login.limited', retryAfter: 60 },
-  busy: { status: 503, error: 'Service unavailable', event: 'login.busy', retryAfter: 1 },
-  input_invalid: { status: 400, error: 'Invalid input' },
-  username_taken: { status: 409, error: 'Username is taken' },
+  password_wrong: { status: 400, event: 'login.failed' },
+  too_many_attempts: {
+    status: 429,
+    error: 'Too many attempts',
+    event: 'login.limited',
+    retryAfter: 60,
+  },
+  busy: { ...UNAVAILABLE, event: 'login.busy', retryAfter: 1 },
+  input_invalid: { status: 400 },
+  username_taken: { status: 409 },
   last_admin: { status: 409, error: 'The last admin must remain' },
   body_incomplete: { status: 400, error: 'Request body is incomplete' },
   body_too_large: { status: 413, error: 'Request body is too large' },
@@ -77,56 +71,59 @@ export const ANSWERS = {
   https_required: { status: 403, error: 'HTTPS required' },
   not_found: { status: 404, error: 'Not found' },
   method_not_allowed: { status: 405, error: 'Method not allowed' },
-  database_failed: {
-    status: 503,
-    error: 'Service unavailable',
-    event: 'database.failed',
-    retryAfter: 5,
-  },
-  keys_invalid: {
-    status: 503,
-    error: 'Service unavailable',
-    event: 'keys.invalid',
-    retryAfter: 60,
-  },
-  settings_invalid: {
-    status: 503,
-    error: 'Service unavailable',
-    event: 'settings.invalid',
-    retryAfter: 60,
-  },
-  not_ready: { status: 503, error: 'Not ready', event: 'not.ready', retryAfter: 5 },
+  database_failed: { ...UNAVAILABLE, event: 'database.failed', retryAfter: 5 },
+  keys_invalid: { ...UNAVAILABLE, event: 'keys.invalid', retryAfter: 60 },
+  settings_invalid: { ...UNAVAILABLE, event: 'settings.invalid', retryAfter: 60 },
+  not_ready: { status: 503, event: 'not.ready', retryAfter: 5 },
   internal: { status: 500, error: 'Internal server error', event: 'error' },
-} as const satisfies Record<string, Answer>
+} as const satisfies Record<string, ErrorSpec>
 
-export type ErrorCode = keyof typeof ANSWERS
+export type ErrorCode = keyof typeof ERRORS
 
-/** What one field of a request body is refused for: `{ "password": ["Missing data …"] }`. */
+/** The errors of each field of a body or query: `{ "password": ["Missing data …"] }`. */
 export type FieldErrors = Record<string, string[]>
 
-/** What an answer or its log line needs beside the row. */
 type Details = {
-  /** Takes the place of the row's `error`. */
+  /** Why exactly, for the log alone. Never a token, a password, a hash or a secret. */
+  reason?: string
+  /** Replaces the row's `error`. */
   error?: string | FieldErrors
   allow?: string[]
-  maxAge?: number
+  /** The `max_age` of the challenge, in seconds (RFC 9470 3). */
+  maxAgeSeconds?: number
+  /** Replaces the row's `retryAfter`. */
   retryAfter?: number
   username?: string
   sid?: string
 }
 
-/**
- * An expected failure. `code` decides what the client is told; `reason` is exact and goes to the
- * log alone, so it must not hold a token, a password, a hash or a secret.
- */
+/** An expected error. `code` is public and stable. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly details: Details
 
-  constructor(code: ErrorCode, reason: string, details: Details = {}) {
-    super(reason)
+  constructor(code: ErrorCode, details: Details = {}) {
+    super(details.reason ?? code)
     this.name = 'AppError'
     this.code = code
     this.details = details
   }
+}
+
+/** Returns the response to an error. */
+export function toErrorResponse({ code, details }: AppError) {
+  const spec: ErrorSpec = ERRORS[code]
+  const retryAfter = details.retryAfter ?? spec.retryAfter
+  const headers: Record<string, string> = { 'X-Error-Code': code }
+  if (details.allow) headers.Allow = details.allow.join(', ')
+  if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter)
+  if (spec.msg === undefined)
+    return { status: spec.status, headers, body: { error: details.error ?? spec.error } }
+  const attributes = ['realm="latchkey"']
+  // RFC 6750 3.1: an error code only where a token was sent.
+  if (spec.challenge)
+    attributes.push(`error="${spec.challenge}"`, `error_description="${spec.msg}"`)
+  if (details.maxAgeSeconds !== undefined) attributes.push(`max_age="${details.maxAgeSeconds}"`)
+  headers['WWW-Authenticate'] = `Bearer ${attributes.join(', ')}`
+  return { status: spec.status, headers, body: { msg: spec.msg } }
 }

@@ -1,15 +1,16 @@
-// The Worker.
+// The Worker's entry.
 
 import { app } from './app.ts'
+import { argon2id } from './auth/passwords/argon2.ts'
 import { cleanUp } from './auth/sessions/clean-up.ts'
-import { readConfig } from './config.ts'
+import { openIsolate } from './isolate.ts'
 import { log } from './log.ts'
 
 export default {
   fetch: app.fetch,
-  /** Cron trigger: see [triggers] in wrangler.toml. */
+  /** Runs by the cron trigger in wrangler.toml. */
   async scheduled(_event, env) {
-    const count = await cleanUp(readConfig(env), Math.floor(Date.now() / 1000))
+    const count = await cleanUp(openIsolate(env, argon2id), Math.floor(Date.now() / 1000))
     log('info', 'rows.deleted', { count })
   },
 } satisfies ExportedHandler<Env>

@@ -1,16 +1,16 @@
-// One JSON line an event, for `wrangler tail` and Workers Logs. Never a token, password or hash.
+// One JSON line per event, for `wrangler tail` and Workers Logs. Never a token, password or hash.
 
-/** All that a line may say. The events are listed in the README. */
+/** Everything a line can contain. */
 export type LogFields = {
-  /** `cf-ray`, or made; also in the `X-Request-Id` of a 5xx answer. */
+  /** `cf-ray` or a random id, also in the `X-Request-Id` of a 5xx response. */
   requestId?: string
   method?: string
   /** The pattern of the route, never the URL. */
   route?: string | undefined
   status?: number
-  /** A user who exists: what was typed as an unknown name may be a password. */
+  /** An existing user. An unknown name is not logged: it may be a password typed in the wrong field. */
   username?: string | undefined
-  /** The user whom an admin has added, changed or removed. */
+  /** The user that an admin has created, changed or removed. */
   target?: string
   /** A hash of the session's id. */
   session?: string | undefined
@@ -23,10 +23,10 @@ export type LogFields = {
 
 export type Level = 'info' | 'warn' | 'error'
 
-// Whatever an error's text may quote by accident: tokens (JSON in base64url) and password hashes.
+// Anything that an error message might quote by accident: tokens (JSON in base64url) and password hashes.
 const SECRETS = /eyJ[\w-]*(\.[\w-]*)*|\$argon2\w*\$[^\s"]*/g
 
-/** Writes one line; `error` for what an operator must mend, `warn` for what they should look at. */
+/** Writes one line: `error` is for what an operator must fix, `warn` for what they should look at. */
 export function log(level: Level, event: string, fields: LogFields): void {
   const line = JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })
   // JSON leaves these two line separators as they are.

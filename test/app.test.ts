@@ -9,7 +9,7 @@ import { COSMO, addUser, fetchApp, getWithToken, logged, login, postJson } from 
 
 beforeEach(() => addUser())
 
-it('plain HTTP is refused and not redirected, but on this machine (ASVS 4.1.2)', async () => {
+it('plain HTTP is refused instead of redirected, except on localhost (ASVS 4.1.2)', async () => {
   const post = {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -25,7 +25,7 @@ it('plain HTTP is refused and not redirected, but on this machine (ASVS 4.1.2)',
     expect((await app.request(`${origin}/login`, post, env)).status).toBe(200)
 })
 
-describe('an unknown path', () => {
+describe('unknown paths', () => {
   it.each([
     '/',
     '/nope',
@@ -58,15 +58,18 @@ describe('an unknown path', () => {
     '/metrics',
     '/admin',
     '/.well-known/openid-configuration',
-  ])('is 404 with and without a token: %s (ASVS 13.4.1, 13.4.2)', async (path) => {
-    for (const response of [await fetchApp(path), await getWithToken(path, await login())]) {
-      expect(response.status).toBe(404)
-      expect(await response.text()).toBe('{"error":"Not found"}')
-    }
-  })
+  ])(
+    'the unknown path %s responds with 404, with and without a token (ASVS 13.4.1, 13.4.2)',
+    async (path) => {
+      for (const response of [await fetchApp(path), await getWithToken(path, await login())]) {
+        expect(response.status).toBe(404)
+        expect(await response.text()).toBe('{"error":"Not found"}')
+      }
+    },
+  )
 })
 
-describe('a method that the path has not', () => {
+describe('unsupported methods', () => {
   it.each([
     ['GET', '/login', 'POST'],
     ['PUT', '/login', 'POST'],
@@ -74,7 +77,7 @@ describe('a method that the path has not', () => {
     ['DELETE', '/secure-data', 'GET, HEAD'],
     ['OPTIONS', '/protected', 'GET, HEAD'],
   ])(
-    'is 405 with Allow, with and without a token: %s %s (RFC 9110 15.5.6, ASVS 3.5.3)',
+    '%s %s responds with 405 and Allow, with and without a token (RFC 9110 15.5.6, ASVS 3.5.3)',
     async (method, path, allow) => {
       for (const headers of [{}, { Authorization: `Bearer ${await login()}` }]) {
         const response = await fetchApp(path, { method, headers })
@@ -86,8 +89,8 @@ describe('a method that the path has not', () => {
   )
 })
 
-it('every answer carries the security headers, refusals too (ASVS 3.4.1, 3.4.3, 3.4.4, 3.4.5, 3.4.6, 4.1.1, 14.3.2)', async () => {
-  const answers = [
+it('every response has the security headers, including errors (ASVS 3.4.1, 3.4.3, 3.4.4, 3.4.5, 3.4.6, 4.1.1, 14.3.2)', async () => {
+  const responses = [
     await postJson('/login', COSMO),
     await postJson('/login', {}),
     await postJson('/login', { ...COSMO, password: 'wrong' }),
@@ -97,8 +100,8 @@ it('every answer carries the security headers, refusals too (ASVS 3.4.1, 3.4.3, 
     await fetchApp('/login'),
     await app.request('/protected', {}, { ...env, JWT_SECRET: '' }),
   ]
-  expect(answers.map(({ status }) => status)).toEqual([200, 400, 401, 200, 401, 404, 405, 503])
-  for (const { headers } of answers) {
+  expect(responses.map(({ status }) => status)).toEqual([200, 400, 401, 200, 401, 404, 405, 503])
+  for (const { headers } of responses) {
     expect(headers.get('Strict-Transport-Security')).toBe('max-age=31536000; includeSubDomains')
     expect(headers.get('Content-Security-Policy')).toBe(
       "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -110,7 +113,7 @@ it('every answer carries the security headers, refusals too (ASVS 3.4.1, 3.4.3, 
   }
 })
 
-it('a raw Response of an endpoint carries the headers as well', async () => {
+it('a raw Response returned by an endpoint has the security headers as well', async () => {
   const raw = new Hono<AppEnv>().route('/', app).get('/raw', () => new Response('raw'))
   const response = await raw.request(
     '/raw',
@@ -121,7 +124,7 @@ it('a raw Response of an endpoint carries the headers as well', async () => {
   expect(response.headers.get('Cache-Control')).toBe('no-store')
 })
 
-it("an endpoint's own HTTPException is answered with its status and text", async () => {
+it('an HTTPException thrown by an endpoint sets the status of the response', async () => {
   const throwing = new Hono<AppEnv>().route('/', app).get('/teapot', () => {
     throw new HTTPException(418, { message: 'short and stout' })
   })
@@ -130,7 +133,7 @@ it("an endpoint's own HTTPException is answered with its status and text", async
   expect(response.status).toBe(418)
 })
 
-describe('a Worker that is not set up answers 503 and logs which variable is wrong', () => {
+describe('a misconfigured Worker responds with 503 and logs which variable is wrong:', () => {
   it.each([
     ['JWT_SECRET', { JWT_SECRET: undefined }],
     ['JWT_SECRET', { JWT_SECRET: '' }],
@@ -168,10 +171,10 @@ describe('a Worker that is not set up answers 503 and logs which variable is wro
   })
 })
 
-/** A D1 binding that fails with this text, or whose use is a bug. */
-const failing = (text: string) => ({
-  batch: () => Promise.reject(new Error(text)),
-  prepare: () => ({ bind: () => ({ all: () => Promise.reject(new Error(text)) }) }),
+/** Returns a D1 binding that fails with this message. */
+const createFailingDb = (message: string) => ({
+  batch: () => Promise.reject(new Error(message)),
+  prepare: () => ({ bind: () => ({ all: () => Promise.reject(new Error(message)) }) }),
 })
 const logIn = (bindings: object) =>
   app.request(
@@ -184,26 +187,29 @@ const logIn = (bindings: object) =>
     { ...env, ...bindings },
   )
 
-describe('a database that cannot answer', () => {
+describe('an unavailable database', () => {
   it.each([
     ['unreachable', 'D1_ERROR: Network connection lost.'],
     ['overloaded', 'D1_ERROR: D1 DB is overloaded. Requests queued for too long.'],
-  ])('is 503 with Retry-After, and the log has its text: %s (ASVS 16.3.4)', async (_, text) => {
-    const response = await logIn({ DB: failing(text) })
-    expect(response.status).toBe(503)
-    expect(response.headers.get('Retry-After')).toBe('5')
-    expect(response.headers.get('X-Request-Id')).toBe('8f00-AMS')
-    expect(await response.text()).toBe('{"error":"Service unavailable"}')
-    expect(JSON.parse(logged.at(-1) ?? '')).toMatchObject({
-      event: 'database.failed',
-      requestId: '8f00-AMS',
-      method: 'POST',
-      route: '/login',
-      reason: text,
-    })
-  })
+  ])(
+    'an %s database causes a 503 with Retry-After, and its error is logged (ASVS 16.3.4)',
+    async (_, message) => {
+      const response = await logIn({ DB: createFailingDb(message) })
+      expect(response.status).toBe(503)
+      expect(response.headers.get('Retry-After')).toBe('5')
+      expect(response.headers.get('X-Request-Id')).toBe('8f00-AMS')
+      expect(await response.text()).toBe('{"error":"Service unavailable"}')
+      expect(JSON.parse(logged.at(-1) ?? '')).toMatchObject({
+        event: 'database.failed',
+        requestId: '8f00-AMS',
+        method: 'POST',
+        route: '/login',
+        reason: message,
+      })
+    },
+  )
 
-  it('because it has no tables is 503, and the log says which command mends it', async () => {
+  it('a database without tables causes a 503, and the log names the command that creates them', async () => {
     await env.DB.prepare('ALTER TABLE users RENAME TO elsewhere').run()
     const response = await logIn({})
     await env.DB.prepare('ALTER TABLE elsewhere RENAME TO users').run()
@@ -212,21 +218,21 @@ describe('a database that cannot answer', () => {
   })
 })
 
-describe('a bug', () => {
+describe('an unexpected error', () => {
   const bug = {
     prepare: () => {
       throw new TypeError(`cannot read eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjIn0.c2ln of undefined`)
     },
   }
 
-  it('is 500, tells the client nothing but the request id (ASVS 16.5.1, 16.5.4)', async () => {
+  it('an unexpected error responds with 500 and reveals only the request id (ASVS 16.5.1, 16.5.4)', async () => {
     const response = await logIn({ DB: bug })
     expect(response.status).toBe(500)
     expect(await response.text()).toBe('{"error":"Internal server error"}')
     expect(response.headers.get('X-Request-Id')).toBe('8f00-AMS')
   })
 
-  it('logs its stack on one line, without the tokens that its text quotes (ASVS 16.2.5)', async () => {
+  it('an unexpected error is logged with its stack on one line and its tokens redacted (ASVS 16.2.5)', async () => {
     await logIn({ DB: bug })
     expect(logged).toHaveLength(1)
     const line = JSON.parse(logged[0] ?? '')

@@ -1,4 +1,4 @@
-// The route audit: which routes of an app answer without a good token.
+// The route audit: finds the routes of an app that respond without a valid token.
 
 import { env } from 'cloudflare:workers'
 import type { Hono } from 'hono'
@@ -6,9 +6,9 @@ import type { Hono } from 'hono'
 import type { AppEnv } from '../src/app-env.ts'
 import { genuineHeader, signSegments } from './helpers.ts'
 
-/** Each endpoint of an app once, and a path that reaches it. */
+/** Returns each endpoint of an app once, with a path that reaches it. */
 export function listEndpoints(app: Pick<Hono<AppEnv>, 'routes'>) {
-  // `use` registers under ALL as well, but with a wildcard: no endpoint.
+  // `use` also registers under ALL, but with a wildcard, which is not an endpoint.
   const endpoints = app.routes.filter(({ method, path }) => method !== 'ALL' || !path.endsWith('*'))
   const byName = new Map(
     endpoints.map(({ method, path }) => {
@@ -19,7 +19,7 @@ export function listEndpoints(app: Pick<Hono<AppEnv>, 'routes'>) {
   return [...byName].map(([name, endpoint]) => ({ name, ...endpoint }))
 }
 
-/** Calls every route without a token and with a forged one; lists those that answer other than 401. */
+/** Calls every route without a token and with a forged one. Returns the routes that do not respond with 401. */
 export async function findUnguarded(
   app: Pick<Hono<AppEnv>, 'routes' | 'fetch'>,
 ): Promise<string[]> {

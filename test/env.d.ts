@@ -1,4 +1,4 @@
-// What vitest.config.ts adds to the Worker's environment.
+// Types of what vitest.config.ts adds to the Worker's environment.
 
 declare namespace Cloudflare {
   interface Env {
@@ -6,7 +6,7 @@ declare namespace Cloudflare {
   }
 }
 
-/** Vite's: the modules that match, here as text. */
+/** Vite's `import.meta.glob`, here only with the source of each matching file as a string. */
 interface ImportMeta {
   glob(
     pattern: string,

@@ -1,24 +1,26 @@
-// What the Worker's tests share: a user, requests, and tokens made to order.
+// Shared by the tests of the Worker: a user, requests and custom tokens.
 
 import { env, exports } from 'cloudflare:workers'
 
 import { argon2id } from '../src/auth/passwords/argon2.ts'
-import type { TokenAnswer } from '../src/auth/tokens/issue.ts'
-import { importRing } from '../src/auth/keys/key-ring.ts'
+import type { TokenResponse } from '../src/contract/responses.ts'
 import { hashPassword } from '../src/auth/passwords/hash.ts'
-import { readConfig } from '../src/config.ts'
 import { insertUser } from '../src/db/users.ts'
+import { openIsolate } from '../src/isolate.ts'
 import { requireDescribed } from './contract/require-described.ts'
 
 /** The lesson's user. */
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }
 
-/** What the Worker has logged in the running test. */
+/** The tokens of a session without a refresh cookie. */
+export type Tokens = TokenResponse & { refresh_token: string }
+
+/** The lines that the Worker has logged during the current test. */
 export const logged: string[] = []
 
 export const now = () => Math.floor(Date.now() / 1000)
 
-/** A request to the assembled Worker, whose answer must be as it is described. */
+/** Sends a request to the assembled Worker. Throws if the response does not match the OpenAPI document. */
 export async function fetchApp(path: string, init?: RequestInit): Promise<Response> {
   const response = await exports.default.fetch(`https://latchkey.test${path}`, init)
   await requireDescribed(init?.method ?? 'GET', path, response)
@@ -40,8 +42,8 @@ export async function addUser(user = COSMO, roles: string[] = []): Promise<void>
   await insertUser(env.DB, { username: user.username, passwordHash, roles }, now())
 }
 
-/** Both tokens of a new session. */
-export async function startSession(credentials = COSMO): Promise<TokenAnswer> {
+/** Logs in and returns both tokens of the new session. */
+export async function startSession(credentials = COSMO): Promise<Tokens> {
   return (await postJson('/login', credentials)).json()
 }
 
@@ -57,13 +59,13 @@ export function base64url(content: string | Uint8Array): string {
     .replaceAll('=', '')
 }
 
-/** A part of a token as it stands in it: `0` the header, `1` the claims. */
+/** Decodes one part of a token without verifying it: `0` is the header, `1` the claims. */
 export function readSegment(token: string, index: 0 | 1): Record<string, unknown> {
   const segment = token.split('.')[index] ?? ''
   return JSON.parse(atob(segment.replaceAll('-', '+').replaceAll('_', '/')))
 }
 
-/** Signs any two segments with HMAC-SHA-256: by default with the Worker's own secret. */
+/** Signs any two segments with an HMAC, by default HMAC-SHA-256 with the Worker's own secret. */
 export async function signSegments(
   header: string | Uint8Array,
   payload: string | Uint8Array,
@@ -76,10 +78,13 @@ export async function signSegments(
   return `${input}.${base64url(new Uint8Array(signature))}`
 }
 
-/** The Worker's own key ring. */
-export const genuineRing = () => importRing(readConfig(env))
+/** Returns the isolate of the Worker under test. */
+export const isolate = () => openIsolate(env, argon2id)
 
-/** The header that the Worker gives its tokens. */
+/** Returns the key ring of the Worker under test. */
+export const genuineRing = () => isolate().keyRing()
+
+/** Returns the header of the tokens that the Worker issues. */
 export async function genuineHeader(): Promise<Record<string, unknown>> {
   const { alg, kid } = (await genuineRing()).current
   return { alg, typ: 'JWT', kid }

@@ -1,4 +1,4 @@
-// Several isolates over one database: each app instance has its own memory, and a D1 that can be watched and broken.
+// Several isolates with one database. Each has its own memory and a D1 binding that counts statements and can fail.
 
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
@@ -6,12 +6,12 @@ import { env } from 'cloudflare:workers'
 import { app } from '../src/app.ts'
 import { requireDescribed } from './contract/require-described.ts'
 
-/** Fails the statement (or batch) of this number, before it reaches the database or after, or never answers it. */
+/** Makes statement (or batch) number `at` fail before or after it reaches the database, or never respond. */
 type Fault = { at: number; when: 'before' | 'after' | 'never' }
 
 /**
- * An isolate of its own. `statements` counts what reached D1: a batch counts once, as a round trip;
- * `rowsRead` is what D1 says of them.
+ * Creates a new isolate. `statements` counts round trips to D1, so a batch counts once.
+ * `rowsRead` is the number of rows that D1 reports as read.
  */
 export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'fetch'> = app) {
   const isolate = {
@@ -34,30 +34,30 @@ export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'f
       isolate.fetch(path, { headers: { Authorization: `Bearer ${token}` } }),
   }
 
-  async function through<Result>(work: () => Promise<Result>): Promise<Result> {
+  async function execute<Result>(run: () => Promise<Result>): Promise<Result> {
     isolate.statements += 1
     await isolate.beforeStatement(isolate.statements)
-    const fails = isolate.fault?.at === isolate.statements ? isolate.fault.when : undefined
-    if (fails === 'never') return new Promise(() => {})
-    if (fails === 'before') throw new Error('D1_ERROR: Network connection lost.')
-    const result = await work()
+    const failure = isolate.fault?.at === isolate.statements ? isolate.fault.when : undefined
+    if (failure === 'never') return new Promise(() => {})
+    if (failure === 'before') throw new Error('D1_ERROR: Network connection lost.')
+    const result = await run()
     for (const { meta } of [result].flat() as D1Result[]) isolate.rowsRead += meta.rows_read
-    if (fails === 'after') throw new Error('D1_ERROR: Network connection lost.')
+    if (failure === 'after') throw new Error('D1_ERROR: Network connection lost.')
     return result
   }
 
-  const inner = new WeakMap<object, D1PreparedStatement>()
+  const originals = new WeakMap<object, D1PreparedStatement>()
   const DB = {
     prepare: (sql: string) => ({
       bind(...values: unknown[]) {
         const statement = env.DB.prepare(sql).bind(...values)
-        const watched = { all: () => through(() => statement.all()) }
-        inner.set(watched, statement)
-        return watched
+        const wrapped = { all: () => execute(() => statement.all()) }
+        originals.set(wrapped, statement)
+        return wrapped
       },
     }),
     batch: (statements: object[]) =>
-      through(() => env.DB.batch(statements.flatMap((one) => inner.get(one) ?? []))),
+      execute(() => env.DB.batch(statements.flatMap((one) => originals.get(one) ?? []))),
   }
   isolate.env = { ...env, DB, ...bindings } as unknown as Env
   return isolate

@@ -1,7 +1,8 @@
 import { Hono } from 'hono'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { onError } from '../src/app.ts'
+import { onError } from '../src/http/error-response.ts'
+import { openContext } from '../src/middleware/context.ts'
 import type { AppEnv } from '../src/app-env.ts'
 import { log } from '../src/log.ts'
 import { jwtRequired } from '../src/middleware/jwt.ts'
@@ -28,7 +29,7 @@ const FIELDS = [
   'count',
 ]
 
-it('a journey logs each event once, with the documented fields alone (ASVS 16.2.1, 16.2.2, 16.2.4, 16.3.1)', async () => {
+it('each event of a session is logged once and only with the documented fields (ASVS 16.2.1, 16.2.2, 16.2.4, 16.3.1)', async () => {
   const isolate = createIsolate()
   const [own, other] = [await startSession(), await startSession()]
   await postJson('/login', { ...COSMO, password: 'wrong' })
@@ -69,29 +70,34 @@ it('a journey logs each event once, with the documented fields alone (ASVS 16.2.
   }
 })
 
-const sources = import.meta.glob('../src/{*,{auth,db,middleware,routes}/*}.ts', {
+const sources = import.meta.glob('../src/{*,{auth,db,http,middleware,routes}/**/*}.ts', {
   query: '?raw',
   import: 'default',
   eager: true,
 })
-const pages = import.meta.glob('../README.md', { query: '?raw', import: 'default', eager: true })
+const pages = import.meta.glob('../src/cli/README.md', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+})
 
-it('every event that the Worker logs is in the README, and every field (ASVS 16.1.1)', () => {
+it('the README documents every event and every field that the Worker logs (ASVS 16.1.1)', () => {
   const [readme = ''] = Object.values(pages)
   const [, logs = ''] = readme.split('### Logs')
   const inTable = [...logs.matchAll(/^\| (`[a-z._]+`.*?) +\| (?:info|warn|error) /gm)]
   const documented = inTable.flatMap(([, names = '']) => names.match(/[a-z._]+/g) ?? [])
   const inSource = Object.values(sources).flatMap((source) => [
-    ...source.matchAll(/(?:event: |[lL]og(?:Event)?\((?:c, )?'\w+', )'([a-z._]+)'/g),
+    ...source.matchAll(/(?:event: |log\('\w+', )'([a-z._]+)'/g),
   ])
   const used = new Set(inSource.map(([, event]) => event))
   expect(documented.toSorted()).toEqual([...used].toSorted())
   expect(FIELDS.filter((field) => !logs.includes(`\`${field}\``))).toEqual([])
 })
 
-it('a role that is missing is logged once, with who and where (ASVS 16.3.2)', async () => {
+it('a request without the required role is logged once, with its user and route (ASVS 16.3.2)', async () => {
   const admins = new Hono<AppEnv>()
     .onError(onError)
+    .use(openContext)
     .get('/admins', jwtRequired({ roles: ['admin'] }), (c) => c.json(''))
   const { access_token: token } = await startSession()
   logged.length = 0
@@ -109,14 +115,14 @@ it('a role that is missing is logged once, with who and where (ASVS 16.3.2)', as
   ])
 })
 
-it('a successful guarded request writes nothing', async () => {
+it('a successful guarded request logs nothing', async () => {
   const { access_token: token } = await startSession()
   logged.length = 0
   await createIsolate().get('/protected', token)
   expect(logged).toEqual([])
 })
 
-it('sessions are logged as a hash, the same for the same session (ASVS 16.2.5)', async () => {
+it('sessions are logged as a hash that stays the same for one session (ASVS 16.2.5)', async () => {
   const tokens = await startSession()
   await createIsolate().post('/logout', tokens.access_token)
   const [login, logout] = events()
@@ -125,21 +131,21 @@ it('sessions are logged as a hash, the same for the same session (ASVS 16.2.5)',
   expect(logged.join('')).not.toContain(String(readSegment(tokens.access_token, 1).sid))
 })
 
-it('an unknown name is not logged: it may be a password typed into the wrong field', async () => {
+it('an unknown username is not logged, because it may be a password typed into the wrong field', async () => {
   await postJson('/login', { username: 'my secret pass phrase', password: 'x' })
   expect(logged.join('')).not.toContain('phrase')
 })
 
-describe('no line can be broken or forged by what a user sends (ASVS 16.4.1):', () => {
+describe('a log line cannot be split or forged by a username (ASVS 16.4.1):', () => {
   it.each([
     'cosmo\r\n{"event":"login.succeeded"}',
     '"},{"',
     '\u001b[31mred',
     'a\u2028b\u2029c',
     '\u0000',
-  ])('%j', async (name) => {
-    await addUser({ username: name, password: 'x' })
-    await postJson('/login', { username: name, password: 'wrong' })
+  ])('%j', async (username) => {
+    await addUser({ username, password: 'x' })
+    await postJson('/login', { username, password: 'wrong' })
     expect(logged).toHaveLength(1)
     // oxlint-disable-next-line no-control-regex
     expect(logged[0]).not.toMatch(/[\u0000-\u001f\u2028\u2029]/)
@@ -147,9 +153,36 @@ describe('no line can be broken or forged by what a user sends (ASVS 16.4.1):', 
   })
 })
 
-it('a token or a hash in a field is cut out, whatever brought it there', () => {
+it('a token or a password hash in any logged field is redacted', () => {
   log('error', 'error', {
     reason: 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln and $argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA end',
   })
   expect(JSON.parse(logged[0] ?? '').reason).toBe('[redacted] and [redacted] end')
+})
+
+describe('a rejected token is logged with the reason (ASVS 16.3.2):', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it.each([
+    ['unknown kid', 'token_signature', 'eyJraWQiOiJ4In0.e30.AAAA'],
+    ['not three segments', 'token_malformed', 'abc'],
+    ['not canonical base64url', 'token_invalid', 'YQ.YQ.YR'],
+  ])('%s', async (reason, code, token) => {
+    const response = await createIsolate().get('/protected', token)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('X-Error-Code')).toBe(code)
+    expect(events()).toEqual([
+      expect.objectContaining({ event: 'token.rejected', level: 'info', status: 401, reason }),
+    ])
+  })
+
+  it('a missing or expired token is not logged', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const { access_token: token } = await startSession()
+    logged.length = 0
+    vi.setSystemTime(Date.now() + 3_600_000)
+    expect((await createIsolate().get('/protected', token)).status).toBe(401)
+    expect((await createIsolate().fetch('/protected')).status).toBe(401)
+    expect(logged).toEqual([])
+  })
 })

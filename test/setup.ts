@@ -1,4 +1,4 @@
-// Before each test: empty tables. After each: nothing that was logged holds a token, password or hash.
+// Empties the tables before each test. After each test, checks that no log line contains a token, password or hash.
 
 import { applyD1Migrations } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
@@ -9,7 +9,7 @@ import { COSMO, logged } from './helpers.ts'
 const LEVELS = ['debug', 'info', 'log', 'warn', 'error'] as const
 const SECRET = new RegExp(`eyJ|argon2id?\\$|scrypt[:$]|${COSMO.password}|${env.JWT_SECRET}`)
 
-// Storage is isolated per file, so that this runs on an empty database.
+// Storage is isolated per file, so the database is empty here.
 beforeAll(() => applyD1Migrations(env.DB, env.MIGRATIONS))
 
 beforeEach(async () => {

@@ -1,84 +1,72 @@
-// Limits on guessing passwords: counted before any hash is computed, the same for names that do not exist.
+// Limits on guessing passwords: counted before any hash is computed, and the same for unknown usernames.
 
-import type { Config } from '../config.ts'
-import { type Counters, countTry } from '../db/login-failures.ts'
+import { type Counters, countAttempt } from '../db/login-failures.ts'
 import type { User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
-import { toBase64url } from './base64url.ts'
+import type { Isolate } from '../isolate.ts'
+import { sha256, toBase64url } from './encoding.ts'
 
-/** A try that may go on to the hash. `counters` takes it back when the password is right. */
-export type Try = { user: User | undefined; counters: Counters }
+/** An attempt that may compute a hash. Its counters take it back when the password is right. */
+export type LoginAttempt = { user: User | undefined; counters: Counters }
+type Attempt = { username: string; address: string }
 
 /**
- * Counts a try at a user's password from an address. Throws `too_many_tries` past the limits,
- * whether or not the password is right, so that the answer tells nothing.
+ * Counts an attempt at a user's password from an address. While locked out, even the correct password
+ * is rejected, so that the response reveals nothing. Throws `too_many_attempts`.
  */
-export async function openTry(
-  config: Config,
-  username: string,
-  address: string,
+export function recordAttempt(
+  isolate: Isolate,
+  { username, address }: Attempt,
   now: number,
-): Promise<Try> {
-  return count(
-    config,
-    { pair: ['pair', address, username], name: ['name', username] },
-    username,
-    now,
-  )
+): Promise<LoginAttempt> {
+  const keys = { byAddress: ['pair', address, username], byUsername: ['name', username] }
+  return record(isolate, { username, keys }, now)
 }
 
 /**
- * Counts a sign-up, which tells whether a name is taken: by address, and by name. Nothing takes it back.
- * Throws `too_many_tries`.
+ * Counts a sign-up, which reveals whether a username is taken, by address and by username. Nothing
+ * takes it back. Throws `too_many_attempts`.
  */
-export async function countSignUp(
-  config: Config,
-  username: string,
-  address: string,
+export async function recordSignUp(
+  isolate: Isolate,
+  { username, address }: Attempt,
   now: number,
 ): Promise<void> {
-  const keys = { pair: ['signup', address], name: ['signup', 'name', username] }
-  await count(config, keys, username, now)
+  const keys = { byAddress: ['signup', address], byUsername: ['signup', 'name', username] }
+  await record(isolate, { username, keys }, now)
 }
 
-async function count(
-  config: Config,
-  keys: Record<keyof Counters, string[]>,
-  username: string,
+async function record(
+  { db, settings }: Isolate,
+  { username, keys }: { username: string; keys: Record<keyof Counters, string[]> },
   now: number,
-): Promise<Try> {
-  const [pair, name] = await Promise.all([toKey(keys.pair), toKey(keys.name)])
-  const counters = { pair, name }
+): Promise<LoginAttempt> {
+  const [byAddress, byUsername] = await Promise.all([toKey(keys.byAddress), toKey(keys.byUsername)])
+  const counters = { byAddress, byUsername }
   const limits = {
-    pairMax: config.LOGIN_MAX_FAILURES,
-    nameMax: config.LOGIN_MAX_FAILURES_PER_NAME,
-    windowSeconds: config.LOGIN_WINDOW_SECONDS,
+    maxFailuresPerAddress: settings.LOGIN_MAX_FAILURES,
+    maxFailuresPerUsername: settings.LOGIN_MAX_FAILURES_PER_NAME,
+    windowSeconds: settings.LOGIN_WINDOW_SECONDS,
   }
-  const counted = await countTry(config.DB, counters, username, limits, now)
-  if ('retryAfter' in counted)
-    throw new AppError('too_many_tries', 'paused after failures', {
-      retryAfter: counted.retryAfter,
-    })
-  return { user: counted.user, counters }
+  const counted = await countAttempt(db, { counters, username, limits }, now)
+  if ('user' in counted) return { user: counted.user, counters }
+  throw new AppError('too_many_attempts', { reason: 'locked after failures', ...counted })
 }
 
-/** Names may be long, and need not exist: a hash of what is counted is stored. */
-async function toKey(parts: string[]): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(parts))
-  return toBase64url(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
-}
+/** Stores a hash of what is counted: usernames may be long, and need not exist. */
+const toKey = async (parts: string[]) => toBase64url(await sha256(JSON.stringify(parts)))
 
-// A hash occupies the isolate for some 25 ms: who would wait for more than half a second is told so.
-const MAX_WAITING = 20
-let waiting = 0
+// A hash occupies the isolate for some 25 ms: a login that would wait for half a second is refused.
+const MAX_CONCURRENT_HASHES = 20
+let inFlight = 0
 
-/** Lets a bounded number of log-ins at once be at their hash or on the way to it. Throws `busy`. */
-export async function inLine<Result>(work: () => Promise<Result>): Promise<Result> {
-  if (waiting >= MAX_WAITING) throw new AppError('busy', `${MAX_WAITING} log-ins are waiting`)
-  waiting += 1
+/** Limits how many logins may be hashing, or about to hash, at the same time. Throws `busy`. */
+export async function withHashSlot<Result>(work: () => Promise<Result>): Promise<Result> {
+  if (inFlight >= MAX_CONCURRENT_HASHES) throw new AppError('busy', { reason: 'too many logins' })
+  inFlight += 1
   try {
     return await work()
   } finally {
-    waiting -= 1
+    inFlight -= 1
   }
 }

@@ -1,82 +1,87 @@
-// Checking and changing passwords against the database.
+// Logging in, and changing one's password: a password checked against the database.
 
-import type { Config } from '../config.ts'
-import { takeBackTry } from '../db/login-failures.ts'
 import type { Session } from '../db/sessions.ts'
-import { changePasswordHash, replacePasswordHash, type User } from '../db/users.ts'
+import { changePasswordHash } from '../db/user-changes.ts'
+import { replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
-import { argon2id } from './passwords/argon2.ts'
-import { inLine, openTry } from './brute-force.ts'
-import { newPasswordProblem } from './passwords/rules.ts'
+import type { Isolate } from '../isolate.ts'
+import { recordAttempt, withHashSlot } from './brute-force.ts'
 import { hashPassword, verifyPassword } from './passwords/hash.ts'
-import { feedOf, type Origin, startSession } from './sessions/sessions.ts'
+import { validateNewPassword } from './passwords/rules.ts'
+import { type ClientInfo, startSession } from './sessions/sessions.ts'
+
+type Credentials = { username: string; password: string; client: ClientInfo }
 
 /**
  * Starts a session for the user with these credentials. One hash is computed whether or not the user
- * exists or is disabled, so that the time does not tell (ASVS 6.3.8). Throws `bad_credentials`,
- * `too_many_tries` or `busy`.
+ * exists or is disabled, so that the time reveals nothing (ASVS 6.3.8). Throws `bad_credentials`,
+ * `too_many_attempts` or `busy`.
  */
 export function logIn(
-  config: Config,
-  credentials: { username: string; password: string },
-  origin: Origin,
+  isolate: Isolate,
+  { username, password, client }: Credentials,
   now: number,
 ): Promise<Session> {
-  return inLine(async () => {
-    const username = credentials.username.normalize('NFC')
-    const { user, counters } = await openTry(config, username, origin.address, now)
-    const checked = await checkPassword(config.DB, user, credentials.password)
-    const takeBack = takeBackTry(config.DB, counters)
-    return startSession(config, checked, origin, now, takeBack)
+  return withHashSlot(async () => {
+    const { address } = client
+    const { user, counters } = await recordAttempt(isolate, { username, address }, now)
+    const checked = await checkPassword(isolate, user, password)
+    return startSession(isolate, { user: checked, client, clear: counters }, now)
   })
 }
 
-/** A hash of another cost than today's is replaced. */
+/** Throws `bad_credentials`. Replaces a hash whose parameters are not today's. */
 async function checkPassword(
-  db: D1Database,
+  { db, argon2id }: Isolate,
   user: User | undefined,
   password: string,
 ): Promise<User> {
-  const { matches, outdated } = verifyPassword(user?.passwordHash, password, argon2id)
-  if (!user) throw new AppError('bad_credentials', 'no such user')
+  const { matches, needsRehash } = verifyPassword(user?.passwordHash, password, argon2id)
+  if (!user) throw new AppError('bad_credentials', { reason: 'no such user' })
   const { username } = user
-  if (!matches) throw new AppError('bad_credentials', 'wrong password', { username })
+  if (!matches) throw new AppError('bad_credentials', { reason: 'wrong password', username })
   if (user.disabledAt !== null)
-    throw new AppError('bad_credentials', 'user is disabled', { username })
-  if (!outdated) return user
+    throw new AppError('bad_credentials', { reason: 'user is disabled', username })
+  if (!needsRehash) return user
   const passwordHash = hashPassword(password, argon2id)
   await replacePasswordHash(db, user, passwordHash)
   return { ...user, passwordHash }
 }
 
+type PasswordChange = {
+  username: string
+  /** The session that asks, which goes on. */
+  sid: string
+  address: string
+  current: string
+  next: string
+}
+
 /**
- * Changes the password of the user behind a token, who shows the current one again, and ends their
- * other sessions. Throws `input_invalid` or `password_wrong` with the field that is wrong, and
- * what a log-in throws.
+ * Changes a user's password, which is counted like a login, and revokes their other sessions. Throws
+ * `input_invalid` or `password_wrong` with the field that is wrong, `token_revoked`,
+ * `too_many_attempts` or `busy`.
  */
 export async function changePassword(
-  config: Config,
-  { sub: username, sid, address }: { sub: string; sid: string; address: string },
-  { current, next }: { current: string; next: string },
+  isolate: Isolate,
+  { username, sid, address, current, next }: PasswordChange,
   now: number,
 ): Promise<void> {
-  const rules = { username, minLength: config.PASSWORD_MIN_LENGTH }
-  const problem = await newPasswordProblem(config.DB, next, rules)
-  if (problem)
-    throw new AppError('input_invalid', 'new password', { error: { new_password: [problem] } })
-  await inLine(async () => {
-    const { user, counters } = await openTry(config, username, address, now)
+  const { db, argon2id } = isolate
+  const problem = await validateNewPassword(isolate, next, username)
+  if (problem) throw new AppError('input_invalid', { error: { new_password: [problem] } })
+  await withHashSlot(async () => {
+    const { user, counters } = await recordAttempt(isolate, { username, address }, now)
     const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
-    if (!user || !matches)
-      throw new AppError('password_wrong', 'wrong current password', {
-        error: { current_password: ['Wrong password.'] },
-        username,
-      })
+    if (!user || !matches) {
+      const error = { current_password: ['Wrong password.'] }
+      const reason = 'wrong current password'
+      throw new AppError('password_wrong', { reason, error, username })
+    }
     const passwordHash = hashPassword(next, argon2id)
-    const takeBack = takeBackTry(config.DB, counters)
-    const change = { sid, passwordHash }
-    const ended = await changePasswordHash(config.DB, user, change, now, takeBack)
-    if (!ended) throw new AppError('token_revoked', 'session or password changed meanwhile')
-    feedOf(config).note(ended)
+    const revoked = await changePasswordHash(db, { user, sid, passwordHash, clear: counters }, now)
+    if (!revoked)
+      throw new AppError('token_revoked', { reason: 'session or password changed', sid })
+    isolate.revokedSessions.add(revoked)
   })
 }

@@ -1,4 +1,4 @@
-// npm run client: the typed client as files for another project, which then needs `hono` and nothing of this one.
+// npm run client: writes the typed client into another project, which then needs only the package `hono`.
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,20 +6,19 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import { Failure, runCommand } from './terminal/failure.ts'
+import { CommandError, runCommand } from './terminal/command-error.ts'
 
 const HELP = `Usage: npm run client -- <folder>
 
-Writes the typed client into a folder of another project, as JavaScript with its types. Import
-client.js from there; it needs the package hono.`
+Writes the typed client into a folder of another project, as JavaScript with
+types. Import client.js from there. The client needs the package hono.`
 
-/** The types of all routes are written out in client.d.ts: the server's own files are not needed. */
-const FILES = ['client/client', 'public/session', 'public/tabs'].flatMap((name) => [
-  `${name}.js`,
-  `${name}.d.ts`,
-])
+/** client.d.ts contains the types of all routes, so the server's files are not needed. */
+const FILES = ['client/client', 'public/session', 'public/tabs', 'public/error-codes'].flatMap(
+  (name) => [`${name}.js`, `${name}.d.ts`],
+)
 
-/** client.js is the entry of the copy, so it goes to the top of the folder. */
+/** client.js is the entry, so it is written to the top of the folder. */
 const toTarget = (file: string) => file.replace('client/', '')
 
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
@@ -28,12 +27,12 @@ const TSC = join(dirname(manifest), 'bin', 'tsc')
 await runCommand(async () => {
   const [target, ...others] = process.argv.slice(2)
   if (target === '--help') return console.log(HELP)
-  if (!target || target.startsWith('-') || others.length > 0) throw new Failure(HELP, 2)
+  if (!target || target.startsWith('-') || others.length > 0) throw new CommandError(HELP, 2)
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'))
   try {
     const args = [TSC, '-p', 'src/client/tsconfig.json', '--outDir', folder]
     const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-    if (status !== 0) throw new Failure(`The client does not compile:\n${stdout}`)
+    if (status !== 0) throw new CommandError(`The client does not compile:\n${stdout}`)
     for (const file of FILES) {
       const text = readFileSync(join(folder, file), 'utf8').replaceAll("'../public/", "'./public/")
       mkdirSync(dirname(join(target, toTarget(file))), { recursive: true })

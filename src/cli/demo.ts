@@ -1,21 +1,22 @@
-// npm run demo: the lesson's "in action", as real requests to a running Worker, each answer checked.
+// npm run demo: sends the requests of the lesson's "in action" to a running Worker and checks each response.
 
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 
-import { Failure, messageOf, runCommand } from './terminal/failure.ts'
+import { CommandError, messageOf, runCommand } from './terminal/command-error.ts'
 
 const HELP = `Usage: npm run demo [-- <url>]
 
-Calls /protected without a token, logs in as cosmo / space-corgi, and calls it again with the token.
-Needs a running Worker: http://127.0.0.1:8787 by default, which 'npm run dev' serves.`
+Calls /protected without a token, logs in as cosmo / space-corgi, and calls
+/protected again with the token. Needs a running Worker, by default the one of
+'npm run dev' at http://127.0.0.1:8787.`
 
 type Step = {
   title: string
   path: string
   init: RequestInit & { headers: Record<string, string> }
   status: number
-  /** What the lesson says of the body; undefined when it is as it says. */
-  differs: (body: Record<string, unknown>) => string | undefined
+  /** Returns what the lesson expects when the body is different. */
+  findDifference: (body: Record<string, unknown>) => string | undefined
 }
 
 const exactly = (expected: object) => (body: object) =>
@@ -23,15 +24,15 @@ const exactly = (expected: object) => (body: object) =>
 
 const shorten = (text: string) => text.replaceAll(/(eyJ[\w-]{12})[\w.-]+/g, '$1…')
 
-/** Sends one request, shows it and its answer, and fails where that is not the lesson's. */
-async function take(url: string, { title, path, init, status, differs }: Step) {
+/** Sends one request, shows it and its response, and throws when that is not the lesson's. */
+async function runStep(url: string, { title, path, init, status, findDifference }: Step) {
   console.log(`\n${title}\n  → ${init.method ?? 'GET'} ${path}`)
   for (const [name, value] of Object.entries(init.headers))
     console.log(`    ${name}: ${shorten(value)}`)
   if (init.body) console.log(`    ${String(init.body)}`)
   const response = await fetch(new URL(path, url), init).catch((error: unknown) => {
-    throw new Failure(
-      `\n✗ Nothing answers at ${url} (${messageOf(error)}): 'npm run dev' serves it.`,
+    throw new CommandError(
+      `\n✗ Nothing responds at ${url} (${messageOf(error)}): start it with 'npm run dev'.`,
     )
   })
   const text = await response.text()
@@ -40,10 +41,10 @@ async function take(url: string, { title, path, init, status, differs }: Step) {
   try {
     body = JSON.parse(text)
   } catch {
-    throw new Failure('✗ Not as the lesson says: the body is no JSON.') // a SyntaxError
+    throw new CommandError('✗ Not as the lesson says: the body is not JSON.') // a SyntaxError
   }
-  const problem = response.status === status ? differs(body) : `expected status ${status}`
-  if (problem) throw new Failure(`✗ Not as the lesson says: ${problem}.`)
+  const problem = response.status === status ? findDifference(body) : `expected status ${status}`
+  if (problem) throw new CommandError(`✗ Not as the lesson says: ${problem}.`)
   console.log('  ✓ as the lesson says')
   return body
 }
@@ -57,16 +58,16 @@ await runCommand(async () => {
   if (values.help) return console.log(HELP)
   const url = positionals[0] ?? 'http://127.0.0.1:8787'
   if (positionals.length > 1 || !URL.canParse(url))
-    throw new Failure(`'${url}' is no URL.\n\n${HELP}`, 2)
+    throw new CommandError(`'${url}' is not a valid URL.\n\n${HELP}`, 2)
 
-  await take(url, {
+  await runStep(url, {
     title: '1. The protected endpoint, without logging in',
     path: '/protected',
     init: { headers: {} },
     status: 401,
-    differs: exactly({ msg: 'Missing Authorization Header' }),
+    findDifference: exactly({ msg: 'Missing Authorization Header' }),
   })
-  const { access_token: token } = await take(url, {
+  const { access_token: token } = await runStep(url, {
     title: '2. Logging in, with the correct credentials',
     path: '/login',
     init: {
@@ -75,14 +76,14 @@ await runCommand(async () => {
       body: JSON.stringify({ username: 'cosmo', password: 'space-corgi' }),
     },
     status: 200,
-    differs: ({ access_token }) =>
+    findDifference: ({ access_token }) =>
       typeof access_token === 'string' ? undefined : 'expected an access_token',
   })
-  await take(url, {
+  await runStep(url, {
     title: '3. The protected endpoint again, with the token',
     path: '/protected',
     init: { headers: { Authorization: `Bearer ${token}` } },
     status: 200,
-    differs: exactly({ message: 'This is a protected route, and you are authenticated!' }),
+    findDifference: exactly({ message: 'This is a protected route, and you are authenticated!' }),
   })
 })

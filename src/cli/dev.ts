@@ -1,4 +1,4 @@
-// npm run dev: everything that local work needs, then `wrangler dev`. Safe to run again and again.
+// npm run dev: prepares everything for local work, then runs `wrangler dev`. Safe to repeat.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -6,33 +6,33 @@ import { parseArgs } from 'node:util'
 
 import { hashPassword } from '../auth/passwords/hash.ts'
 import { insertUser, listUsers } from '../db/users.ts'
-import { argon2id } from './users/argon2.ts'
-import { withDatabase } from './cloudflare/database.ts'
-import { Failure, runCommand } from './terminal/failure.ts'
+import { withIsolate } from './cloudflare/isolate.ts'
 import { generateSecret, readRing, writeRing } from './cloudflare/ring-file.ts'
 import { runWrangler, startWrangler } from './cloudflare/wrangler.ts'
+import { CommandError, runCommand } from './terminal/command-error.ts'
 
 const HELP = `Usage: npm run dev [-- <options of wrangler dev>]
 
-Makes .dev.vars with a random secret, applies the migrations to the local database, adds the user
-cosmo / space-corgi to it if it has none, and serves on http://127.0.0.1:8787 (-- --port 8799 for another).`
+Creates .dev.vars with a random secret, applies the migrations to the local
+database, adds the user cosmo / space-corgi if it has no users, and serves on
+http://127.0.0.1:8787. For another port: npm run dev -- --port 8799`
 
 const VARS = '.dev.vars'
 const ROTATING = '.wrangler.rotating.toml'
 const HOST = '127.0.0.1'
 const FIRST_PORT = 8787
 
-/** Makes a random JWT_SECRET in .dev.vars, unless there is one. */
-async function makeSecret(): Promise<void> {
+/** Creates a random JWT_SECRET in .dev.vars, unless there is one. */
+async function createSecret(): Promise<void> {
   const ring = readRing(VARS)
   if (ring.JWT_SECRET) return
   writeRing(VARS, { ...ring, JWT_SECRET: await generateSecret('HS256') })
-  console.log(`Made a random JWT_SECRET in ${VARS}`)
+  console.log(`Created a random JWT_SECRET in ${VARS}`)
 }
 
 /**
- * wrangler drops every key of .dev.vars that wrangler.toml names neither under [vars] nor as a
- * required secret: so while a rotation is under way, a copy of wrangler.toml names all of the ring.
+ * Returns wrangler's options for a copy of wrangler.toml that names all keys during a rotation: wrangler
+ * drops variables of .dev.vars that are neither under [vars] nor required secrets.
  */
 function chooseConfig(): string[] {
   const names = Object.keys(readRing(VARS)).map((name) => `"${name}"`)
@@ -48,12 +48,13 @@ async function applyMigrations(): Promise<void> {
     ['d1', 'migrations', 'apply', 'DB', '--local'],
     'keep',
   )
-  if (!ok) throw new Failure(`The migrations failed:\n${stdout}${stderr}`)
+  if (!ok) throw new CommandError(`The migrations failed:\n${stdout}${stderr}`)
 }
 
 async function addDemoUser(): Promise<void> {
-  await withDatabase({ remote: false, env: undefined }, async (db) => {
+  await withIsolate({ remote: false, env: undefined }, async ({ db, argon2id }) => {
     if ((await listUsers(db, { limit: 1 })).users.length > 0) return
+    // The lesson's password is shorter than the rules allow.
     const passwordHash = hashPassword('space-corgi', argon2id)
     const now = Math.floor(Date.now() / 1000)
     await insertUser(db, { username: 'cosmo', passwordHash, roles: [] }, now)
@@ -68,16 +69,20 @@ const isFree = (port: number) =>
     server.listen(port, HOST, () => server.close(() => resolve(true)))
   })
 
-/** The port asked for, or the first free one from 8787. */
-async function choosePort(asked: string | undefined): Promise<number> {
-  if (asked === undefined) {
+/** Returns the requested port, or the first free one from 8787. */
+async function choosePort(requested: string | undefined): Promise<number> {
+  if (requested === undefined) {
     for (let port = FIRST_PORT; port < FIRST_PORT + 100; port += 1)
       if (await isFree(port)) return port
   }
-  const port = Number(asked)
+  const port = Number(requested)
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new Failure(`'${asked}' is no port: npm run dev -- --port 8799`, 2)
-  if (!(await isFree(port))) throw new Failure(`Port ${port} is in use: choose another with --port`)
+    throw new CommandError(
+      `'${requested}' is not a valid port. Example: npm run dev -- --port 8799`,
+      2,
+    )
+  if (!(await isFree(port)))
+    throw new CommandError(`Port ${port} is in use. Choose another with --port`)
   return port
 }
 
@@ -89,14 +94,14 @@ Try it, in another terminal:
   curl ${url}/protected -H "Authorization: Bearer $TOKEN"
 `
 
-/** Waits until the Worker answers, then says what to try. */
+/** Waits until the Worker responds, then prints example requests. */
 async function announce(url: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const answered = await fetch(url, { signal }).then(
+    const responds = await fetch(url, { signal }).then(
       () => true,
       () => false, // not listening yet
     )
-    if (answered) return console.log(toCurl(url))
+    if (responds) return console.log(toCurl(url))
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
@@ -110,7 +115,7 @@ await runCommand(async () => {
   })
   if (values.help) return console.log(HELP)
   const port = await choosePort(values.port as string | undefined)
-  await makeSecret()
+  await createSecret()
   await applyMigrations()
   await addDemoUser()
 
@@ -122,11 +127,11 @@ await runCommand(async () => {
     ['dev', '--ip', ip, '--port', String(port), ...chooseConfig(), ...passedOn],
     'show',
   )
-  const ended = new AbortController()
+  const stopped = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   child.once('exit', (code) => {
     process.exitCode = code ?? 0
-    ended.abort()
+    stopped.abort()
   })
-  await announce(`http://${ip}:${port}`, ended.signal)
+  await announce(`http://${ip}:${port}`, stopped.signal)
 })

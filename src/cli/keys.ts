@@ -1,10 +1,6 @@
-// npm run keys: makes secrets, shows the key ring, and rotates it in three steps.
-
-import { parseArgs } from 'node:util'
+// npm run keys: creates secrets, shows the key ring, and rotates it in three steps.
 
 import { importKey, KeyProblem } from '../auth/keys/key-ring.ts'
-import { readVars } from './cloudflare/database.ts'
-import { Failure, runCommand } from './terminal/failure.ts'
 import {
   type Algorithm,
   ALGORITHMS,
@@ -16,22 +12,29 @@ import {
   writeRing,
 } from './cloudflare/ring-file.ts'
 import { runWrangler } from './cloudflare/wrangler.ts'
+import { readWranglerToml } from './cloudflare/wrangler-toml.ts'
+import { parseArguments } from './terminal/arguments.ts'
+import { CommandError, runCommand } from './terminal/command-error.ts'
 
 const HELP = `Usage: npm run keys -- <command> [options]
 
-  generate          print a new secret
-  status            the ring: which key signs, which verify
-  rotate stage      make the next key: known everywhere before it signs
-  rotate promote    the next key signs, the current one still verifies
-  rotate retire     forget the previous key
+  generate        print a new secret
+  status          show which key signs and which keys verify
+  rotate stage    create the next key, which every location must know before it
+                  signs
+  rotate promote  sign with the next key; the current one still verifies
+  rotate retire   delete the previous key
 
-  --alg <name>   HS256 (a shared secret, the default), ES256 or EdDSA (with a public half)
-  --remote       the deployed Worker instead of .dev.vars; its ring is kept in .keys.production
-  --env <name>   the Worker of this wrangler environment
-  --help         this text
+  --alg <name>   HS256 (a shared secret, the default), ES256 or EdDSA (with a
+                 public key)
+  --remote       use the deployed Worker, whose keys are kept in
+                 .keys.production, instead of .dev.vars
+  --env <name>   use the Worker of this wrangler environment
+  --help         show this help
 
-Each step sends the whole ring at once, so that no version of the Worker has half of it. Straight from the
-current key to a new one would reject tokens wherever the old version still runs: hence three steps.`
+Each step sends all keys at once, so that no version of the Worker has only some
+of them. A rotation in one step would reject tokens wherever the old version
+still runs.`
 
 const SPREAD_SECONDS = 60 // a deployment reaches every location
 const JWKS_SECONDS = 300 // max-age of /.well-known/jwks.json
@@ -41,64 +44,72 @@ type Step = (ring: Ring, algorithm: Algorithm) => Promise<Ring> | Ring
 const STEPS: Record<string, Step> = {
   async stage(ring, algorithm) {
     if (!ring.JWT_SECRET)
-      throw new Failure("There is no current key: 'npm run dev' or 'npm run deploy' makes one.")
+      throw new CommandError(
+        "There is no current key: 'npm run dev' or 'npm run deploy' creates one.",
+      )
     if (ring.JWT_SECRET_PREVIOUS)
-      throw new Failure("A previous key is still there: 'rotate retire' first.")
+      throw new CommandError("The previous key still exists: run 'rotate retire' first.")
     if (ring.JWT_SECRET_NEXT)
-      throw new Failure("A next key is there already: 'rotate promote' is the next step.")
+      throw new CommandError("The next key exists already: 'rotate promote' is the next step.")
     return { ...ring, JWT_SECRET_NEXT: await generateSecret(algorithm) }
   },
   promote({ JWT_SECRET: current, JWT_SECRET_NEXT: next }) {
-    if (!current || !next) throw new Failure("There is no next key: 'rotate stage' first.")
+    if (!current || !next) throw new CommandError("There is no next key: run 'rotate stage' first.")
     return { JWT_SECRET: next, JWT_SECRET_PREVIOUS: current }
   },
   retire({ JWT_SECRET: current, JWT_SECRET_PREVIOUS: previous }) {
     if (!current || !previous)
-      throw new Failure("There is no previous key: 'rotate stage' and 'rotate promote' first.")
+      throw new CommandError(
+        "There is no previous key: run 'rotate stage' and 'rotate promote' first.",
+      )
     return { JWT_SECRET: current }
   },
 }
 
-/** What to do next, when, and why. */
+/** Returns what to do next, when, and why. */
 async function adviceAfter(step: string, env: string | undefined): Promise<string> {
-  const vars = await readVars(env)
+  const { vars } = await readWranglerToml(env)
   const idle = Number(vars.SESSION_IDLE_SECONDS)
   if (step === 'stage')
-    return `Next: 'rotate promote', after ${SPREAD_SECONDS} seconds, or ${JWKS_SECONDS + SPREAD_SECONDS} where other services read
-/.well-known/jwks.json: whoever does not know the key yet would refuse what it signs.`
+    return `Next: 'rotate promote', after ${SPREAD_SECONDS} seconds, or ${JWKS_SECONDS + SPREAD_SECONDS} if other services read
+/.well-known/jwks.json. A service that does not have the new key yet would reject its tokens.`
   if (step === 'promote')
-    return `Next: 'rotate retire', after ${idle} seconds (${(idle / 86_400).toFixed(1)} days: SESSION_IDLE_SECONDS): until then there
-may be a refresh token that the previous key signed. Access tokens end sooner, after ${vars.ACCESS_TOKEN_SECONDS} seconds.`
-  return 'The rotation is complete: tokens of the old key are refused from now on.'
+    return `Next: 'rotate retire', after ${idle} seconds (${(idle / 86_400).toFixed(1)} days: SESSION_IDLE_SECONDS). Until then there may be
+refresh tokens signed with the previous key. Access tokens expire sooner, after ${vars.ACCESS_TOKEN_SECONDS} seconds.`
+  return 'The rotation is complete: tokens signed with the old key are rejected from now on.'
 }
 
-/** Sends the whole ring as one change of the deployed Worker: what is not in it is deleted. */
+/** Sends the whole ring as one change of the deployed Worker, and deletes the keys that are not in it. */
 async function sendRing(ring: Ring, env: string | undefined): Promise<void> {
   const secrets = Object.fromEntries(VARIABLES.map((name) => [name, ring[name] ?? null]))
   const args = ['secret', 'bulk', ...(env ? ['--env', env] : [])]
   const { ok, stdout, stderr } = await runWrangler(args, 'keep', { input: JSON.stringify(secrets) })
   if (!ok)
-    throw new Failure(
+    throw new CommandError(
       `wrangler could not set the secrets; nothing has changed.\n${stdout}${stderr}`,
     )
 }
 
 async function rotate(step: string | undefined, options: Options): Promise<void> {
-  const take = step === undefined ? undefined : STEPS[step]
-  if (!step || !take)
-    throw new Failure(`Which step? npm run keys -- rotate stage | promote | retire`, 2)
+  const changeRing = step === undefined ? undefined : STEPS[step]
+  if (!step || !changeRing)
+    throw new CommandError(
+      'Missing step. Usage: npm run keys -- rotate stage | promote | retire',
+      2,
+    )
   const file = ringFile(options.remote, options.env)
-  const ring = await take(readRing(file), options.algorithm)
+  const ring = await changeRing(readRing(file), options.algorithm)
   if (options.remote) await sendRing(ring, options.env)
   writeRing(file, ring)
-  console.log(await toTable(ring))
+  console.log(await describeRing(ring))
   console.log(`\n${await adviceAfter(step, options.env)}`)
-  if (!options.remote) console.log("A running 'npm run dev' must be started again.")
+  if (!options.remote) console.log("Restart 'npm run dev' if it is running.")
 }
 
-async function toTable(ring: Ring): Promise<string> {
+/** Returns a line for each key of the ring, without the secrets. */
+async function describeRing(ring: Ring): Promise<string> {
   const use = { JWT_SECRET: 'signs', JWT_SECRET_NEXT: 'verifies', JWT_SECRET_PREVIOUS: 'verifies' }
-  const rows = VARIABLES.map(async (name) => {
+  const lines = VARIABLES.map(async (name) => {
     const secret = ring[name]
     if (!secret) return `${name.padEnd(20)} –`
     const key = await importKey(secret).catch((error: unknown) => {
@@ -108,40 +119,30 @@ async function toTable(ring: Ring): Promise<string> {
     if (key instanceof KeyProblem) return `${name.padEnd(20)} ${key.message}`
     return `${name.padEnd(20)} ${use[name].padEnd(9)} ${key.alg.padEnd(6)} kid ${key.kid}`
   })
-  return (await Promise.all(rows)).join('\n')
+  return (await Promise.all(lines)).join('\n')
 }
 
 type Options = { remote: boolean; env: string | undefined; algorithm: Algorithm }
 
-function parseCommandLine() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        alg: { type: 'string', default: 'HS256' },
-        remote: { type: 'boolean', default: false },
-        env: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    })
-  } catch {
-    // An unknown option, which may be a secret: it is not repeated.
-    throw new Failure(`Unknown option.\n\n${HELP}`, 2)
-  }
-}
+const OPTIONS = {
+  alg: { type: 'string', default: 'HS256' },
+  remote: { type: 'boolean', default: false },
+  env: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const
 
 await runCommand(async () => {
-  const { values, positionals } = parseCommandLine()
-  const [command, step, ...rest] = positionals
+  const usage = { help: HELP, max: 2 }
+  const { values, positionals } = parseArguments(process.argv.slice(2), OPTIONS, usage)
+  const [command, step] = positionals
   if (values.help || !command) return console.log(HELP)
   const algorithm = ALGORITHMS.find((name) => name === values.alg)
-  if (!algorithm) throw new Failure(`--alg is one of ${ALGORITHMS.join(', ')}.`, 2)
-  if (rest.length > 0 || (step && command !== 'rotate'))
-    throw new Failure(`Too many arguments.\n\n${HELP}`, 2)
+  if (!algorithm) throw new CommandError(`--alg must be one of ${ALGORITHMS.join(', ')}.`, 2)
+  if (step && command !== 'rotate') throw new CommandError(`Too many arguments.\n\n${HELP}`, 2)
   const options: Options = { remote: values.remote, env: values.env, algorithm }
 
   if (command === 'generate') return console.log(await generateSecret(algorithm))
   if (command === 'rotate') return rotate(step, options)
-  if (command !== 'status') throw new Failure(`Unknown command '${command}'.\n\n${HELP}`, 2)
-  console.log(await toTable(readRing(ringFile(options.remote, options.env))))
+  if (command !== 'status') throw new CommandError(`Unknown command '${command}'.\n\n${HELP}`, 2)
+  console.log(await describeRing(readRing(ringFile(options.remote, options.env))))
 })

@@ -1,4 +1,4 @@
-// npm run openapi: writes the API's description where the Worker serves it.
+// npm run openapi: writes the OpenAPI document to where the Worker serves it.
 
 import { writeFileSync } from 'node:fs'
 

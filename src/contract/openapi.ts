@@ -1,8 +1,8 @@
-// The API, described (OpenAPI 3.1): made of the schemas that validate, written to a file by `npm run openapi`.
+// The OpenAPI 3.1 document, generated from the schemas that validate. `npm run openapi` writes it to a file.
 
 import * as z from 'zod/mini'
 
-import { ANSWERS } from '../errors.ts'
+import { ERRORS } from '../errors.ts'
 import { type Operation, OPERATIONS, type Schema } from './operations.ts'
 
 const SECURITY = {
@@ -10,36 +10,36 @@ const SECURITY = {
   cookie: { type: 'apiKey', in: 'cookie', name: '__Host-latchkey_refresh' },
 }
 
-const TITLES: Record<number, string> = {
-  200: 'Done',
-  201: 'Made',
-  400: 'The input is refused',
-  401: 'The token or the password is refused',
-  403: 'Not over plain HTTP, not from another origin, or not without the role',
+const STATUS_DESCRIPTIONS: Record<number, string> = {
+  200: 'OK',
+  201: 'Created',
+  400: 'Invalid input',
+  401: 'The token or the password was rejected',
+  403: 'Plain HTTP, another origin, or a missing role',
   404: 'Not found',
-  409: 'Not as things are: the name is taken, or no admin would be left',
-  413: 'The body is over 8 KiB',
-  415: 'The body is no JSON',
-  429: 'Too many tries: see Retry-After',
+  409: 'The username is taken, or no admin would be left',
+  413: 'The body is larger than 8 KiB',
+  415: 'The body is not JSON',
+  429: 'Too many attempts, see Retry-After',
   500: 'A bug: its request id is in X-Request-Id',
-  503: 'Not now: see Retry-After',
+  503: 'Temporarily unavailable, see Retry-After',
 }
 
-/** Refusals as the Worker words them; the first that fits a route's schema is its example. */
-const REFUSALS: Record<number, object[]> = {
+/** Error responses; the first one that matches a route's schema is its example. */
+const ERROR_EXAMPLES: Record<number, object[]> = {
   400: [{ error: { password: ['Missing data for required field.'] } }],
-  401: [{ msg: ANSWERS.authorization_missing.msg }, { error: ANSWERS.bad_credentials.error }],
-  403: [{ error: ANSWERS.https_required.error }],
-  404: [{ error: ANSWERS.not_found.error }],
-  409: [{ error: ANSWERS.last_admin.error }],
-  413: [{ error: ANSWERS.body_too_large.error }],
-  415: [{ error: ANSWERS.body_not_json.error }],
-  429: [{ error: ANSWERS.too_many_tries.error }],
-  500: [{ error: ANSWERS.internal.error }],
-  503: [{ error: ANSWERS.database_failed.error }],
+  401: [{ msg: ERRORS.authorization_missing.msg }, { error: ERRORS.bad_credentials.error }],
+  403: [{ error: ERRORS.https_required.error }],
+  404: [{ error: ERRORS.not_found.error }],
+  409: [{ error: ERRORS.last_admin.error }],
+  413: [{ error: ERRORS.body_too_large.error }],
+  415: [{ error: ERRORS.body_not_json.error }],
+  429: [{ error: ERRORS.too_many_attempts.error }],
+  500: [{ error: ERRORS.internal.error }],
+  503: [{ error: ERRORS.database_failed.error }],
 }
 
-/** The document. */
+/** Returns the document. */
 export function describeApi() {
   const paths: Record<string, Record<string, object>> = {}
   for (const [route, operation] of Object.entries(OPERATIONS)) {
@@ -56,7 +56,7 @@ export function describeApi() {
 }
 
 function describe(path: string, operation: Operation) {
-  const { summary, by = [], body, query, answers: all, example } = operation
+  const { summary, security = [], body, query, responses, example } = operation
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -71,24 +71,24 @@ function describe(path: string, operation: Operation) {
   }))
   return {
     summary,
-    security: by.map((scheme) => ({ [scheme]: [] })),
+    security: security.map((scheme) => ({ [scheme]: [] })),
     parameters: [...inPath, ...inQuery],
     ...(body && { requestBody: { required: true, content: toContent(body, [example.body]) } }),
     responses: Object.fromEntries(
-      Object.entries(all).map(([status, schema]) => [
+      Object.entries(responses).map(([status, schema]) => [
         status,
         {
-          description: TITLES[Number(status)],
-          content: toContent(schema, REFUSALS[Number(status)] ?? [example.answer]),
+          description: STATUS_DESCRIPTIONS[Number(status)],
+          content: toContent(schema, ERROR_EXAMPLES[Number(status)] ?? [example.response]),
         },
       ]),
     ),
   }
 }
 
-/** Throws when no example is one of its schema. */
+/** Throws when no example matches the schema. */
 function toContent(schema: Schema, examples: unknown[]) {
-  const example = examples.find((one) => schema.safeParse(one).success)
+  const example = examples.find((candidate) => schema.safeParse(candidate).success)
   if (!example) throw new Error(`no example of ${JSON.stringify(toJsonSchema(schema))}`)
   return { 'application/json': { schema: toJsonSchema(schema), example } }
 }

@@ -1,8 +1,8 @@
-// Every route, as it is described: what it takes, and what it answers.
+// The description of every route: what it accepts, and what it responds with.
 
 import * as z from 'zod/mini'
 
-import * as answers from './responses.ts'
+import * as responses from './responses.ts'
 import {
   LoginBody,
   LogoutQuery,
@@ -16,22 +16,22 @@ import {
 export type Schema = z.ZodMiniType
 export type Operation = {
   summary: string
-  /** By what a token may be shown; none for a public route. */
-  by?: ('bearer' | 'cookie')[]
+  /** How a token may be sent; absent for a public route. */
+  security?: ('bearer' | 'cookie')[]
   body?: Schema
   query?: z.ZodMiniObject
-  answers: Record<number, Schema>
-  /** What may be sent, and the answer to it. */
-  example: { body?: object; answer: object }
+  responses: Record<number, Schema>
+  /** A body that may be sent, and its response. */
+  example: { body?: object; response: object }
 }
 
-const { Failure, Refusal } = answers
-/** A Worker on plain HTTP, with a bug, or without its database. */
-const ANY = { 403: Failure, 500: Failure, 503: Failure }
-const GUARDED = { ...ANY, 401: Refusal }
-/** Of a role: 403 is also the guard's. */
-const ADMINS = { ...GUARDED, 403: z.union([Failure, Refusal]) }
-const BODY = { 400: Failure, 413: Failure, 415: Failure, 429: Failure }
+const { ErrorBody, GuardError, Message, Status } = responses
+/** Plain HTTP, a bug, or no database. */
+const COMMON_RESPONSES = { 403: ErrorBody, 500: ErrorBody, 503: ErrorBody }
+const GUARDED = { ...COMMON_RESPONSES, 401: GuardError }
+/** For admins: 403 may also come from the guard. */
+const ADMIN = { ...GUARDED, 403: z.union([ErrorBody, GuardError]) }
+const BODY = { 400: ErrorBody, 413: ErrorBody, 415: ErrorBody, 429: ErrorBody }
 
 const TOKENS = {
   access_token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl',
@@ -58,142 +58,148 @@ const SESSIONS = {
   next: null,
 }
 
-/** A new route is described here. */
+/** Describe new routes of Latchkey itself here. */
 export const OPERATIONS: Record<string, Operation> = {
   'POST /login': {
-    example: { body: { username: 'cosmo', password: 'space-corgi' }, answer: TOKENS },
-    summary: 'A username and a password for tokens',
+    example: { body: { username: 'cosmo', password: 'space-corgi' }, response: TOKENS },
+    summary: 'Exchanges a username and a password for tokens',
     body: LoginBody,
-    answers: { ...ANY, ...BODY, 200: answers.Tokens, 401: Failure },
+    responses: { ...COMMON_RESPONSES, ...BODY, 200: responses.TokenResponse, 401: ErrorBody },
   },
   'POST /signup': {
-    example: { body: { username: 'ada', password: 'the analytical engine' }, answer: TOKENS },
-    summary: 'Adds a user and logs them in, where SIGNUP is open; else 404',
+    example: { body: { username: 'ada', password: 'the analytical engine' }, response: TOKENS },
+    summary: 'Creates a user and logs them in, if SIGNUP is open; otherwise 404',
     body: LoginBody,
-    answers: { ...ANY, ...BODY, 201: answers.Tokens, 404: Failure, 409: Failure },
+    responses: {
+      ...COMMON_RESPONSES,
+      ...BODY,
+      201: responses.TokenResponse,
+      404: ErrorBody,
+      409: ErrorBody,
+    },
   },
   'POST /refresh': {
-    example: { answer: TOKENS },
-    summary: 'A refresh token for new tokens',
-    by: ['bearer', 'cookie'],
-    answers: { ...GUARDED, 200: answers.Tokens, 403: z.union([Failure, Refusal]) },
+    example: { response: TOKENS },
+    summary: 'Exchanges a refresh token for new tokens',
+    security: ['bearer', 'cookie'],
+    responses: { ...GUARDED, 200: responses.TokenResponse, 403: z.union([ErrorBody, GuardError]) },
   },
   'POST /logout': {
-    example: { answer: { message: 'Logged out' } },
-    summary: "Ends this session, the user's others, or all",
-    by: ['bearer', 'cookie'],
+    example: { response: { message: 'Logged out' } },
+    summary: "Revokes this session, the user's others, or all",
+    security: ['bearer', 'cookie'],
     query: LogoutQuery,
-    answers: {
+    responses: {
       ...GUARDED,
-      200: answers.Message,
-      400: Failure,
-      403: z.union([Failure, Refusal]),
+      200: Message,
+      400: ErrorBody,
+      403: z.union([ErrorBody, GuardError]),
     },
   },
   'GET /sessions': {
-    example: { answer: SESSIONS },
-    summary: "The user's live sessions, newest first",
-    by: ['bearer'],
+    example: { response: SESSIONS },
+    summary: "Lists the user's live sessions, newest first",
+    security: ['bearer'],
     query: PageQuery,
-    answers: { ...GUARDED, 200: answers.SessionList, 400: Failure },
+    responses: { ...GUARDED, 200: responses.SessionListResponse, 400: ErrorBody },
   },
   'DELETE /sessions/{id}': {
-    example: { answer: { message: 'Session ended' } },
-    summary: "Ends one of the user's sessions",
-    by: ['bearer'],
-    answers: { ...GUARDED, 200: answers.Message, 404: Failure },
+    example: { response: { message: 'Session ended' } },
+    summary: "Revokes one of the user's sessions",
+    security: ['bearer'],
+    responses: { ...GUARDED, 200: Message, 404: ErrorBody },
   },
   'GET /me': {
-    example: { answer: { username: 'cosmo', roles: [], auth_time: 1_800_000_000 } },
-    summary: 'Whom the token is for',
-    by: ['bearer'],
-    answers: { ...GUARDED, 200: answers.Me },
+    example: { response: { username: 'cosmo', roles: [], auth_time: 1_800_000_000 } },
+    summary: 'Returns the user of the token',
+    security: ['bearer'],
+    responses: { ...GUARDED, 200: responses.AccountResponse },
   },
   'PUT /me/password': {
     example: {
       body: { current_password: 'space-corgi', new_password: 'a dog in a rocket, barking' },
-      answer: { message: 'Password changed' },
+      response: { message: 'Password changed' },
     },
-    summary: 'Changes the password, and ends the other sessions',
-    by: ['bearer'],
+    summary: 'Changes the password and revokes the other sessions',
+    security: ['bearer'],
     body: PasswordBody,
-    answers: { ...GUARDED, ...BODY, 200: answers.Message },
+    responses: { ...GUARDED, ...BODY, 200: Message },
   },
   'GET /users': {
-    example: { answer: { users: [ADA], next: null } },
-    summary: 'All users by name, or those whose names begin with `prefix`; for admins',
-    by: ['bearer'],
+    example: { response: { users: [ADA], next: null } },
+    summary: 'Lists users by name, or those whose names begin with `prefix`; for admins',
+    security: ['bearer'],
     query: UsersQuery,
-    answers: { ...ADMINS, 200: answers.UserList, 400: Failure },
+    responses: { ...ADMIN, 200: responses.UserListResponse, 400: ErrorBody },
   },
   'POST /users': {
     example: {
       body: { username: 'ada', password: 'the analytical engine', roles: ['editor'] },
-      answer: ADA,
+      response: ADA,
     },
-    summary: 'Adds a user; for admins',
-    by: ['bearer'],
+    summary: 'Creates a user; for admins',
+    security: ['bearer'],
     body: UserBody,
-    answers: { ...ADMINS, ...BODY, 201: answers.User, 409: Failure },
+    responses: { ...ADMIN, ...BODY, 201: responses.UserResponse, 409: ErrorBody },
   },
   'GET /users/{username}': {
-    example: { answer: ADA },
-    summary: 'A user; for admins',
-    by: ['bearer'],
-    answers: { ...ADMINS, 200: answers.User, 404: Failure },
+    example: { response: ADA },
+    summary: 'Returns a user; for admins',
+    security: ['bearer'],
+    responses: { ...ADMIN, 200: responses.UserResponse, 404: ErrorBody },
   },
   'PATCH /users/{username}': {
-    example: { body: { roles: ['editor'] }, answer: ADA },
+    example: { body: { roles: ['editor'] }, response: ADA },
     summary:
-      "Changes a user's roles or password, disables or enables them, and ends their sessions; for admins",
-    by: ['bearer'],
+      "Changes a user's roles or password, disables or enables them, and revokes their sessions; for admins",
+    security: ['bearer'],
     body: UserPatch,
-    answers: { ...ADMINS, ...BODY, 200: answers.User, 404: Failure, 409: Failure },
+    responses: { ...ADMIN, ...BODY, 200: responses.UserResponse, 404: ErrorBody, 409: ErrorBody },
   },
   'DELETE /users/{username}': {
-    example: { answer: { message: 'User removed' } },
-    summary: 'Removes a user, and ends their sessions; for admins',
-    by: ['bearer'],
-    answers: { ...ADMINS, 200: answers.Message, 404: Failure, 409: Failure },
+    example: { response: { message: 'User removed' } },
+    summary: 'Removes a user and revokes their sessions; for admins',
+    security: ['bearer'],
+    responses: { ...ADMIN, 200: Message, 404: ErrorBody, 409: ErrorBody },
   },
   'GET /users/{username}/sessions': {
-    example: { answer: SESSIONS },
-    summary: "A user's live sessions, newest first; for admins",
-    by: ['bearer'],
+    example: { response: SESSIONS },
+    summary: "Lists a user's live sessions, newest first; for admins",
+    security: ['bearer'],
     query: PageQuery,
-    answers: { ...ADMINS, 200: answers.SessionList, 400: Failure, 404: Failure },
+    responses: { ...ADMIN, 200: responses.SessionListResponse, 400: ErrorBody, 404: ErrorBody },
   },
   'DELETE /users/{username}/sessions': {
-    example: { answer: { message: 'Sessions ended' } },
-    summary: 'Logs a user out everywhere; for admins',
-    by: ['bearer'],
-    answers: { ...ADMINS, 200: answers.Message, 404: Failure },
+    example: { response: { message: 'Sessions ended' } },
+    summary: 'Revokes all sessions of a user; for admins',
+    security: ['bearer'],
+    responses: { ...ADMIN, 200: Message, 404: ErrorBody },
   },
   'GET /protected': {
-    example: { answer: { message: 'This is a protected route, and you are authenticated!' } },
+    example: { response: { message: 'This is a protected route, and you are authenticated!' } },
     summary: "The lesson's guarded endpoint",
-    by: ['bearer'],
-    answers: { ...GUARDED, 200: answers.Message },
+    security: ['bearer'],
+    responses: { ...GUARDED, 200: Message },
   },
   'GET /secure-data': {
-    example: { answer: { message: 'This is secure data, and you are authenticated!' } },
+    example: { response: { message: 'This is secure data, and you are authenticated!' } },
     summary: "The lesson's other guarded endpoint",
-    by: ['bearer'],
-    answers: { ...GUARDED, 200: answers.Message },
+    security: ['bearer'],
+    responses: { ...GUARDED, 200: Message },
   },
   'GET /.well-known/jwks.json': {
-    example: { answer: { keys: [] } },
-    summary: 'The public keys, for services that verify tokens themselves',
-    answers: { ...ANY, 200: answers.KeySet },
+    example: { response: { keys: [] } },
+    summary: 'Returns the public keys, for services that verify tokens themselves',
+    responses: { ...COMMON_RESPONSES, 200: responses.JwkSet },
   },
   'GET /health': {
-    example: { answer: { status: 'ok' } },
-    summary: 'Alive',
-    answers: { ...ANY, 200: answers.Status },
+    example: { response: { status: 'ok' } },
+    summary: 'Whether the Worker is alive',
+    responses: { ...COMMON_RESPONSES, 200: Status },
   },
   'GET /ready': {
-    example: { answer: { status: 'ready' } },
-    summary: 'Settings, keys and database are right',
-    answers: { ...ANY, 200: answers.Status },
+    example: { response: { status: 'ready' } },
+    summary: 'Whether settings, keys and database are ready',
+    responses: { ...COMMON_RESPONSES, 200: Status },
   },
 }

@@ -1,9 +1,9 @@
-// The wire contract: what requests may hold, with the lesson's texts (Marshmallow's).
+// What requests may contain, with the lesson's texts (Marshmallow's). Usernames are normalised here only.
 
 import * as z from 'zod/mini'
 
-/** The text for a value that is missing, null or of another type. */
-const otherThan =
+/** Returns the text for a value that is missing, null or of another type. */
+const typeError =
   (type: string) =>
   ({ input }: { input?: unknown }) => {
     if (input === undefined) return 'Missing data for required field.'
@@ -11,25 +11,28 @@ const otherThan =
   }
 
 /**
- * A required, non-empty string of whole characters: JSON can spell half a surrogate pair (RFC 8259 8.2),
- * all of which are the same in UTF-8, so that another password would be taken for the right one.
+ * A required, non-empty, well-formed string: JSON can contain half a surrogate pair (RFC 8259 8.2), all
+ * of which have the same UTF-8, so that another password would be accepted.
  */
 const requiredString = z
-  .string({ error: otherThan('string') })
+  .string({ error: typeError('string') })
   .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
   .check(z.refine((text) => text.isWellFormed(), 'Not a valid string.'))
 
-const boolean = z.boolean({ error: otherThan('boolean') })
+/** A username in NFC, in which it is stored, compared and counted. */
+export const Username = requiredString.check(z.normalize('NFC'))
+
+const boolean = z.boolean({ error: typeError('boolean') })
 
 /** An object of exactly these fields. */
 const exactly = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z.strictObject(shape, { error: 'Invalid input type.' })
 
-/** `cookie` is for browsers: the refresh token in a cookie, and not in the answer. */
+/** `cookie` is for browsers: the refresh token goes into a cookie and not into the response. */
 export const LoginBody = exactly({
-  username: requiredString,
+  username: Username,
   password: requiredString,
-  cookie: z.optional(boolean),
+  cookie: z._default(boolean, false),
 })
 
 export const PasswordBody = exactly({
@@ -37,29 +40,30 @@ export const PasswordBody = exactly({
   new_password: requiredString,
 })
 
-/** A role: without quotes and backslashes, since the database finds admins in JSON. */
-export const ROLE = /^[^\p{C}"\\]{1,64}$/u
-export const ROLE_RULE = 'of 1 to 64 characters each, no control character, quote or backslash'
-export const MAX_ROLES = 50
-
-const roles = z
-  .array(z.string({ error: otherThan('string') }).check(z.regex(ROLE, 'Not a valid role.')), {
-    error: otherThan('list'),
-  })
+const MAX_ROLES = 50
+/** Without quotes and backslashes, since the database finds admins in JSON. */
+export const Role = z
+  .string({ error: typeError('string') })
+  .check(z.regex(/^[^\p{C}"\\]{1,64}$/u, 'Not a valid role.'))
+export const Roles = z
+  .array(Role, { error: typeError('list') })
   .check(z.maxLength(MAX_ROLES, `Longer than maximum length ${MAX_ROLES}.`))
+export const ROLE_RULE = `at most ${MAX_ROLES} roles of 1 to 64 characters each, without control characters, quotes and backslashes`
 
 export const UserBody = exactly({
-  username: requiredString,
+  username: Username,
   password: requiredString,
-  roles: z._default(roles, []),
+  roles: z._default(Roles, []),
 })
 
-/** What is left out stays as it is. */
+/** What is left out stays unchanged. */
 export const UserPatch = exactly({
   password: z.optional(requiredString),
-  roles: z.optional(roles),
+  roles: z.optional(Roles),
   disabled: z.optional(boolean),
 }).check(z.refine((patch) => Object.keys(patch).length > 0, 'Nothing to change.'))
+
+export const UserPath = z.object({ username: Username })
 
 export const LogoutQuery = exactly({
   scope: z._default(
@@ -68,7 +72,7 @@ export const LogoutQuery = exactly({
   ),
 })
 
-/** How many a page of a list holds. */
+/** The number of entries per page. */
 const limit = z._default(
   z.pipe(
     z.string().check(z.regex(/^([1-9]\d?|100)$/, 'Must be between 1 and 100.')),
@@ -77,7 +81,7 @@ const limit = z._default(
   20,
 )
 
-/** A page of a list: `after` is the `next` of the page before. */
+/** A page of a list: `after` is the `next` of the previous page. */
 export const PageQuery = exactly({
   limit,
   after: z.optional(z.string().check(z.regex(/^\d{1,12}\.[\w-]{1,22}$/, 'Not a page.'))),

@@ -1,41 +1,48 @@
-// What the API answers with: for its description and for the tests; the Worker itself does not need it.
+// What the API responds with. The Worker uses the types only; the schemas are for openapi.json and the tests.
 
 import * as z from 'zod/mini'
 
-/** What the guard says. */
-export const Refusal = z.strictObject({ msg: z.string() })
-/** What everything else says: a text, or the errors of each field. */
-export const Failure = z.strictObject({
+/** An error of the guard. */
+export const GuardError = z.strictObject({ msg: z.string() })
+/** Any other error: a text, or the errors of each field. */
+export const ErrorBody = z.strictObject({
   error: z.union([z.string(), z.record(z.string(), z.array(z.string()))]),
 })
 export const Message = z.strictObject({ message: z.string() })
 export const Status = z.strictObject({ status: z.string() })
-/** `refresh_token` is left out where it is in a cookie. Lifetimes are in seconds from now. */
-export const Tokens = z.strictObject({
+
+/** RFC 6749 5.1. `refresh_token` is absent when it is in a cookie. Lifetimes are in seconds from now. */
+export const TokenResponse = z.strictObject({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
   expires_in: z.int(),
   refresh_token: z.optional(z.string()),
   refresh_expires_in: z.int(),
 })
-export const Me = z.strictObject({
+export type TokenResponse = z.infer<typeof TokenResponse>
+
+export const AccountResponse = z.strictObject({
   username: z.string(),
-  roles: z.array(z.string()),
+  roles: z.readonly(z.array(z.string())),
   auth_time: z.int(),
 })
-export const User = z.strictObject({
+export type AccountResponse = z.infer<typeof AccountResponse>
+
+export const UserResponse = z.strictObject({
   username: z.string(),
   roles: z.array(z.string()),
   created_at: z.int(),
-  /** Null for a user who may log in. */
+  /** Null for an enabled user. */
   disabled_at: z.nullable(z.int()),
 })
-export const UserList = z.strictObject({
-  users: z.array(User),
-  /** `after` of the next page. */
-  next: z.nullable(z.string()),
-})
-export const SessionList = z.strictObject({
+export type UserResponse = z.infer<typeof UserResponse>
+
+/** `after` of the next page. */
+const next = z.nullable(z.string())
+
+export const UserListResponse = z.strictObject({ users: z.array(UserResponse), next })
+
+export const SessionListResponse = z.strictObject({
   sessions: z.array(
     z.strictObject({
       id: z.string(),
@@ -47,8 +54,9 @@ export const SessionList = z.strictObject({
       current: z.boolean(),
     }),
   ),
-  /** `after` of the next page. */
-  next: z.nullable(z.string()),
+  next,
 })
+export type SessionListResponse = z.infer<typeof SessionListResponse>
+
 /** RFC 7517 5. */
-export const KeySet = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) })
+export const JwkSet = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) })

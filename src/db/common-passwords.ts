@@ -1,11 +1,9 @@
-// The `common_passwords` table: what a new password must not be.
+// The `common_passwords` table: passwords that nobody may choose.
 
-import { run } from './query.ts'
+import { select } from './query.ts'
 
-/** The common passwords, in lower case, whose SHA-256 begins with these three hex digits. */
+/** Returns the common passwords, in lower case, whose SHA-256 begins with these three hex digits. */
 export async function listCommonPasswords(db: D1Database, prefix: string): Promise<string[]> {
-  const { results } = await run<{ password: string }>(
-    db.prepare('SELECT password FROM common_passwords WHERE prefix = ?1').bind(prefix),
-  )
-  return results.map(({ password }) => password)
+  const sql = 'SELECT password FROM common_passwords WHERE prefix = ?1'
+  return (await select<{ password: string }>(db, sql, [prefix])).map(({ password }) => password)
 }

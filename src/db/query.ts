@@ -1,42 +1,55 @@
-// The one gate to D1: every statement passes here, and every failure leaves as one kind of error.
+// The one gate to D1: every statement passes here, and every failure becomes `database_failed`.
 
 import { AppError } from '../errors.ts'
 
-/** Runs a statement. A database that cannot answer in time is `database_failed`. */
-export const run = <Row>(statement: D1PreparedStatement): Promise<D1Result<Row>> =>
-  inTime(() => statement.all<Row>())
+type Value = string | number | null
 
-/** Runs statements as one transaction, in one round trip: all of them or none. */
+/** Returns a statement for `runBatch`. `sql` is constant; `values` are bound to ?1, ?2 … */
+export const prepare = (db: D1Database, sql: string, values: Value[]): D1PreparedStatement =>
+  db.prepare(sql).bind(...values)
+
+/** Returns the rows of a statement. Throws `database_failed` when D1 fails or takes over 5 seconds. */
+export const select = async <Row>(db: D1Database, sql: string, values: Value[]): Promise<Row[]> =>
+  (await withTimeout(() => prepare(db, sql, values).all<Row>())).results
+
+/** Returns the number of rows that a statement has changed. Throws as `select` does. */
+export const change = async (db: D1Database, sql: string, values: Value[]): Promise<number> =>
+  (await withTimeout(() => prepare(db, sql, values).all())).meta.changes
+
+/** Runs statements as one transaction, in one round trip: all of them or none. Throws as `select` does. */
 export const runBatch = (
   db: D1Database,
   statements: D1PreparedStatement[],
   timeoutMs = TIMEOUT_MS,
-): Promise<D1Result<unknown>[]> => inTime(() => db.batch(statements), timeoutMs)
+): Promise<D1Result<unknown>[]> => withTimeout(() => db.batch(statements), timeoutMs)
 
-/** What a database that is not migrated asks for. */
+/** What to do about a database without the newest migrations. */
 export const MIGRATE = `run 'npm run db:migrate' (local) or 'npm run db:migrate:remote'`
 
 const TIMEOUT_MS = 5000
 
-async function inTime<Result>(ask: () => Promise<Result>, timeoutMs = TIMEOUT_MS): Promise<Result> {
+async function withTimeout<Result>(
+  query: () => Promise<Result>,
+  timeoutMs = TIMEOUT_MS,
+): Promise<Result> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no response in ${timeoutMs} ms`)), timeoutMs)
   })
   try {
-    return await Promise.race([ask(), tooLate])
+    return await Promise.race([query(), timeout])
   } catch (error) {
-    throw new AppError('database_failed', explain(error))
+    throw new AppError('database_failed', { reason: explain(error) })
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** The ids that a statement gave back. */
+/** Returns the `id` column of a result. */
 export const idsOf = (result: D1Result<unknown> | undefined): string[] =>
   ((result?.results ?? []) as { id: string }[]).map(({ id }) => id)
 
-/** D1's own text (it never holds a bound value) and, where it is known, the command that mends it. */
+/** Returns D1's own message, which never contains a bound value, and the command that fixes it. */
 function explain(error: unknown): string {
   const text = error instanceof Error ? error.message : 'unknown error'
   return /no such (table|column)/.test(text) ? `${text}: ${MIGRATE}` : text

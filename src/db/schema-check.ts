@@ -1,14 +1,14 @@
 // Whether the database has the schema that this build needs.
 
 import { AppError } from '../errors.ts'
-import { MIGRATE, run } from './query.ts'
+import { MIGRATE, select } from './query.ts'
 
-/** The newest file in `migrations`. A database that has newer ones as well is fine: migrations only add. */
-export const NEWEST = '0005_folded_usernames.sql'
+/** The newest file in `migrations`. Newer ones in the database are fine, since migrations only add. */
+const NEWEST_MIGRATION = '0005_folded_usernames.sql'
 
-/** Throws `database_failed` when the database cannot answer, or lacks a migration. */
-export async function checkMigrations(db: D1Database): Promise<void> {
-  const statement = db.prepare('SELECT 1 FROM d1_migrations WHERE name = ?1').bind(NEWEST)
-  const { results } = await run(statement)
-  if (!results.length) throw new AppError('database_failed', `${NEWEST} is missing: ${MIGRATE}`)
+/** Throws `database_failed` when the database cannot respond or lacks a migration. */
+export async function checkSchema(db: D1Database): Promise<void> {
+  const sql = 'SELECT 1 FROM d1_migrations WHERE name = ?1'
+  if ((await select(db, sql, [NEWEST_MIGRATION])).length > 0) return
+  throw new AppError('database_failed', { reason: `${NEWEST_MIGRATION} is missing: ${MIGRATE}` })
 }

@@ -1,36 +1,11 @@
-// Many users at once, for import and export: their rows travel as JSON in one bound value, since D1 binds at most 100.
+// Importing many users: rows are sent as JSON in one bound value, since D1 binds at most 100.
 
-import { run, runBatch } from './query.ts'
-import { foldUsername, toUser, type User, type UserRow } from './users.ts'
+import { runBatch, select } from './query.ts'
+import { foldUsername, toUser, type User, USER_COLUMNS, type UserRow } from './users.ts'
 
-/** JSON arrays of rows, each short enough for one bound value; `count` is how many rows it holds. */
-export type Pack = { json: string; count: number }
-
-// D1's limit is 2 MB a value.
-const MAX_PACK_BYTES = 900_000
 const TRANSACTION_TIMEOUT_MS = 120_000
 
-export function packRows(rows: unknown[], maxBytes = MAX_PACK_BYTES): Pack[] {
-  const packs: Pack[] = []
-  let texts: string[] = []
-  let bytes = 0
-  const close = () => {
-    if (texts.length > 0) packs.push({ json: `[${texts.join(',')}]`, count: texts.length })
-    texts = []
-    bytes = 0
-  }
-  for (const row of rows) {
-    const text = JSON.stringify(row)
-    const length = new TextEncoder().encode(text).length + 1
-    if (bytes + length > maxBytes) close()
-    texts.push(text)
-    bytes += length
-  }
-  close()
-  return packs
-}
-
-/** A user as `insertUsers` takes it. */
+/** Converts a user to a row for `insertUsers`. */
 export const toInsertRow = (user: Omit<User, 'id'>): unknown[] => [
   user.username,
   foldUsername(user.username),
@@ -40,21 +15,20 @@ export const toInsertRow = (user: Omit<User, 'id'>): unknown[] => [
   user.disabledAt,
 ]
 
-/** Adds the users of all packs, or none of them when one name is taken. */
-export async function insertUsers(db: D1Database, packs: Pack[]): Promise<void> {
+/** Adds the users of JSON arrays of rows, each up to 2 MB (D1); adds none when one name is taken. */
+export async function insertUsers(db: D1Database, arrays: string[]): Promise<void> {
   const statement = db.prepare(
     `INSERT INTO users (username, folded, password_hash, roles, created_at, disabled_at)
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
      FROM json_each(?1)`,
   )
-  const statements = packs.map(({ json }) => statement.bind(json))
+  const statements = arrays.map((json) => statement.bind(json))
   await runBatch(db, statements, TRANSACTION_TIMEOUT_MS)
 }
 
-/** Those who have a name in a pack, which holds folded names, in whatever case. */
-export async function findUsers(db: D1Database, { json }: Pack): Promise<User[]> {
-  const { results } = await run<UserRow>(
-    db.prepare('SELECT * FROM users WHERE folded IN (SELECT value FROM json_each(?1))').bind(json),
-  )
-  return results.map(toUser)
+/** Returns the users whose folded names are in a JSON array. */
+export async function findUsers(db: D1Database, names: string): Promise<User[]> {
+  const sql = `SELECT ${USER_COLUMNS} FROM users
+    WHERE folded IN (SELECT value FROM json_each(?1))`
+  return (await select<UserRow>(db, sql, [names])).map(toUser)
 }

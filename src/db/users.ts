@@ -1,6 +1,6 @@
-// The `users` table: one function, one statement or one transaction.
+// The `users` table: one function, one statement.
 
-import { idsOf, run, runBatch } from './query.ts'
+import { change, prepare, select } from './query.ts'
 
 export type User = {
   id: number
@@ -11,128 +11,76 @@ export type User = {
   disabledAt: number | null
 }
 
-export type UserRow = {
-  id: number
-  username: string
-  folded: string
-  password_hash: string
-  roles: string
-  created_at: number
-  disabled_at: number | null
+export type UserRow = Omit<User, 'roles'> & { folded: string; roles: string }
+
+export function toUser(row: UserRow): User {
+  const { folded: _, ...user } = row
+  return { ...user, roles: JSON.parse(row.roles) }
 }
 
-export const toUser = (row: UserRow): User => ({
-  id: row.id,
-  username: row.username,
-  passwordHash: row.password_hash,
-  roles: JSON.parse(row.roles),
-  createdAt: row.created_at,
-  disabledAt: row.disabled_at,
-})
+/** The columns of UserRow. */
+export const USER_COLUMNS = `id, username, folded, password_hash AS passwordHash, roles,
+  created_at AS createdAt, disabled_at AS disabledAt`
 
-/** A name in one case, so that twins are the same: `ẞ` as `ss`, and a `ς` at the end as any `σ`. */
+/** Folds case, so that names that differ only in case are equal: `ẞ` becomes `ss`, a final `ς` becomes `σ`. */
 export const foldUsername = (username: string): string =>
   username.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC')
 
-/** The statement that reads the user of this name, disabled or not; `userOf` takes its result. */
-export const selectUser = (db: D1Database, username: string) =>
-  db.prepare('SELECT * FROM users WHERE username = ?1').bind(username)
+const SELECT_USER = `SELECT ${USER_COLUMNS} FROM users WHERE username = ?1`
+
+/** Returns the user of this name, disabled or not. */
+export async function findUser(db: D1Database, username: string): Promise<User | undefined> {
+  const [row] = await select<UserRow>(db, SELECT_USER, [username])
+  return row && toUser(row)
+}
+
+/** Returns `findUser` as a statement for a batch; `userOf` reads its result. */
+export const selectUser = (db: D1Database, username: string) => prepare(db, SELECT_USER, [username])
 
 export function userOf(result: D1Result<unknown> | undefined): User | undefined {
   const [row] = (result?.results ?? []) as UserRow[]
   return row && toUser(row)
 }
 
-export const findUser = async (db: D1Database, username: string): Promise<User | undefined> =>
-  userOf(await run(selectUser(db, username)))
+/** Sorts after every name with the same beginning. */
+const LAST_CODE_POINT = '\u{10FFFF}'
 
-/** Sorts behind every name that begins alike. */
-const LAST = '\u{10FFFF}'
+type UserPage = { limit: number; prefix?: string | undefined; after?: string | undefined }
 
-/** A page of the users whose names begin with `prefix` in any case, by name, and where the next begins. */
+/** Returns a page of the users whose names begin with `prefix` in any case, and `after` of the next page. */
 export async function listUsers(
   db: D1Database,
-  {
-    limit,
-    prefix = '',
-    after = '',
-  }: { limit: number; prefix?: string | undefined; after?: string | undefined },
+  { limit, prefix = '', after = '' }: UserPage,
 ): Promise<{ users: User[]; next: string | null }> {
   const start = foldUsername(prefix)
-  const { results } = await run<UserRow>(
-    db
-      .prepare(
-        `SELECT * FROM users WHERE folded >= max(?1, ?2) AND folded <> ?2 AND folded < ?3
-         ORDER BY folded LIMIT ?4`,
-      )
-      .bind(start, after, start + LAST, limit + 1),
-  )
-  const rows = results.slice(0, limit)
-  const last = results.length > limit ? rows.at(-1) : undefined
-  return { users: rows.map(toUser), next: last?.folded ?? null }
+  const sql = `SELECT ${USER_COLUMNS} FROM users
+    WHERE folded >= max(?1, ?2) AND folded <> ?2 AND folded < ?3 ORDER BY folded LIMIT ?4`
+  const rows = await select<UserRow>(db, sql, [start, after, start + LAST_CODE_POINT, limit + 1])
+  const users = rows.slice(0, limit).map(toUser)
+  return { users, next: (rows.length > limit && rows[limit - 1]?.folded) || null }
 }
 
-/** Adds a user; undefined when the name is taken, in whatever case. */
+type NewUser = { username: string; passwordHash: string; roles: string[] }
+
+/** Adds a user; returns undefined when the name is taken, regardless of case. */
 export async function insertUser(
   db: D1Database,
-  user: { username: string; passwordHash: string; roles: string[] },
+  { username, passwordHash, roles }: NewUser,
   now: number,
 ): Promise<User | undefined> {
-  const { username, passwordHash, roles } = user
-  return userOf(
-    await run(
-      db
-        .prepare(
-          `INSERT INTO users (username, folded, password_hash, roles, created_at)
-           VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING *`,
-        )
-        .bind(username, foldUsername(username), passwordHash, JSON.stringify(roles), now),
-    ),
-  )
+  const sql = `INSERT INTO users (username, folded, password_hash, roles, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`
+  const values = [username, foldUsername(username), passwordHash, JSON.stringify(roles), now]
+  const [row] = await select<UserRow>(db, sql, values)
+  return row && toUser(row)
 }
 
-/** Replaces a hash by a stronger one of the same password, unless it has changed meanwhile. */
+/** Replaces a hash by a stronger one of the same password, unless it has changed in the meantime. */
 export async function replacePasswordHash(
   db: D1Database,
   user: User,
   passwordHash: string,
 ): Promise<void> {
-  await run(
-    db
-      .prepare('UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2')
-      .bind(user.id, user.passwordHash, passwordHash),
-  )
-}
-
-/**
- * Changes the password of the user of session `sid`, and ends their other sessions, unless the
- * password or the session has changed meanwhile: then nothing. The ids of what was ended. `also`
- * stands in the same transaction.
- */
-export async function changePasswordHash(
-  db: D1Database,
-  user: User,
-  { sid, passwordHash }: { sid: string; passwordHash: string },
-  now: number,
-  also: D1PreparedStatement[],
-): Promise<string[] | undefined> {
-  const [changed, ended] = await runBatch(db, [
-    db
-      .prepare(
-        `UPDATE users SET password_hash = ?3
-         WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND EXISTS (
-           SELECT 1 FROM sessions WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL)`,
-      )
-      .bind(user.id, user.passwordHash, passwordHash, sid),
-    db
-      .prepare(
-        `UPDATE sessions SET revoked_at = ?4
-         WHERE user_id = ?1 AND id <> ?2 AND revoked_at IS NULL
-           AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?3)
-         RETURNING id`,
-      )
-      .bind(user.id, sid, passwordHash, now),
-    ...also,
-  ])
-  return changed?.meta.changes === 1 ? idsOf(ended) : undefined
+  const sql = 'UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2'
+  await change(db, sql, [user.id, user.passwordHash, passwordHash])
 }

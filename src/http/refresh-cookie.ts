@@ -3,24 +3,27 @@
 import type { Context } from 'hono'
 import { setCookie } from 'hono/cookie'
 
-import type { TokenAnswer } from '../auth/tokens/issue.ts'
-import type { KeyRing } from '../auth/keys/key-ring.ts'
-import { type Claims, verifyToken } from '../auth/tokens/verify.ts'
-import type { Config } from '../config.ts'
+import type { IssuedTokens } from '../auth/tokens/issue.ts'
+import type { TokenResponse } from '../contract/responses.ts'
 import { AppError } from '../errors.ts'
 
-// The prefix makes browsers refuse the name to other hosts, subdomains and plain http (RFC 6265bis 4.1.3.2).
+// The prefix makes browsers reject the name from other hosts, subdomains and plain HTTP (RFC 6265bis 4.1.3.2).
 const NAME = '__Host-latchkey_refresh'
 /** Browsers keep no cookie longer than 400 days (RFC 6265bis 5.5). */
-const MAX_AGE = 34_560_000
+const MAX_AGE_SECONDS = 34_560_000
 const SAFE_METHODS = new Set(['GET', 'HEAD'])
 
-/** Answers with the tokens of a session; with `cookie`, the refresh token stands in no body. */
-export function answerTokens(c: Context, tokens: TokenAnswer, { cookie }: { cookie: boolean }) {
-  const { refresh_token: token, ...rest } = tokens
-  if (cookie) writeRefreshCookie(c, token, rest.refresh_expires_in)
-  const body: typeof rest & { refresh_token?: string } = cookie ? rest : tokens
-  return c.json(body)
+/** Responds with the tokens of a session. With `cookie`, the refresh token is in no body. */
+export function sendTokens(c: Context, tokens: IssuedTokens, { cookie }: { cookie: boolean }) {
+  if (cookie) writeRefreshCookie(c, tokens.refreshToken, tokens.refreshExpiresIn)
+  const response: TokenResponse = {
+    access_token: tokens.accessToken,
+    token_type: 'Bearer',
+    expires_in: tokens.expiresIn,
+    ...(!cookie && { refresh_token: tokens.refreshToken }),
+    refresh_expires_in: tokens.refreshExpiresIn,
+  }
+  return c.json(response)
 }
 
 export const clearRefreshCookie = (c: Context) => writeRefreshCookie(c, '', 0)
@@ -31,48 +34,32 @@ function writeRefreshCookie(c: Context, value: string, seconds: number): void {
     httpOnly: true,
     secure: true,
     sameSite: 'Strict',
-    maxAge: Math.min(seconds, MAX_AGE),
+    maxAge: Math.min(seconds, MAX_AGE_SECONDS),
   })
 }
 
 /**
- * The refresh token in the cookie, whatever it is worth; undefined without one. Throws
- * `origin_refused` when an unsafe method does not come from this origin.
+ * Returns the refresh token in the cookie, unverified; undefined without one. Throws `origin_refused`
+ * when a request with an unsafe method does not come from this origin.
  */
 export function readRefreshCookie(c: Context): string | undefined {
   const pairs = (c.req.header('Cookie') ?? '').split(/; */)
   const [pair, ...others] = pairs.filter((text) => text.startsWith(`${NAME}=`))
   if (pair === undefined) return undefined
   if (!SAFE_METHODS.has(c.req.method)) requireSameOrigin(c)
-  // No browser sends two, so one of them was slipped in.
-  if (others.length > 0) throw new AppError('token_invalid', 'two cookies of one name')
+  // No browser sends two, so one of them was injected.
+  if (others.length > 0) throw new AppError('token_invalid', { reason: 'two refresh cookies' })
   return pair.slice(NAME.length + 1)
 }
 
-/** The session whose cookie a login is about to overwrite (ASVS 7.2.4), if it is one of this origin's. */
-export async function readReplacedSession(
-  c: Context,
-  ring: KeyRing,
-  config: Config,
-  now: number,
-): Promise<Claims | undefined> {
-  try {
-    const token = readRefreshCookie(c)
-    return token ? await verifyToken(token, ring, config, now) : undefined
-  } catch (error) {
-    if (error instanceof AppError) return undefined // no good cookie: nothing to replace
-    throw error
-  }
-}
-
 /**
- * A browser sends the cookie along with whatever a page makes it send; SameSite alone would let
- * pages of sibling domains through. Where browsers say whose page it was, that decides (Fetch
- * Metadata); older ones name its origin. Who says neither is no browser, and has the header.
+ * Rejects requests of pages of other origins: SameSite alone would let sibling domains through. Browsers
+ * say whose page it was (Fetch Metadata), older ones name its origin. A client that sends neither is
+ * not a browser, and can use the header.
  */
 function requireSameOrigin(c: Context): void {
   const site = c.req.header('Sec-Fetch-Site')
   const own = new URL(c.req.url).origin
   if (site === undefined ? c.req.header('Origin') !== own : site !== 'same-origin')
-    throw new AppError('origin_refused', 'cookie sent by a page of another origin, or by no page')
+    throw new AppError('origin_refused', { reason: 'cookie not sent by a page of this origin' })
 }

@@ -1,21 +1,20 @@
-// Cross-origin requests: from the origins in CORS_ORIGINS, and from no other.
+// Cross-origin requests: allowed from the origins in CORS_ORIGINS only.
 
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 
-import { readConfig } from '../config.ts'
 import type { AppEnv } from '../app-env.ts'
 
 const allow = cors({
-  origin: (origin) => origin, // judged below
+  origin: (origin) => origin, // checked below
   allowHeaders: ['Authorization', 'Content-Type'],
-  exposeHeaders: ['Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+  exposeHeaders: ['Retry-After', 'WWW-Authenticate', 'X-Error-Code', 'X-Request-Id'],
   maxAge: 600,
 })
 
-/** Answers preflights before the guard asks for a token, and never with `*` or with credentials. */
+/** Responds to preflights before the guard asks for a token; never with `*` or with credentials. */
 export const allowOrigins = createMiddleware<AppEnv>((c, next) => {
   const origin = c.req.header('Origin')
-  if (!origin || !readConfig(c.env).CORS_ORIGINS.includes(origin)) return next()
+  if (!origin || !c.var.isolate.settings.CORS_ORIGINS.includes(origin)) return next()
   return allow(c, next)
 })

@@ -1,4 +1,4 @@
-// Plain HTTP: refused and not redirected, so that who sends a password in the clear notices (ASVS 4.1.2).
+// Plain HTTP is refused, not redirected, so that a client that sends passwords in the clear notices (ASVS 4.1.2).
 
 import { createMiddleware } from 'hono/factory'
 
@@ -6,9 +6,8 @@ import { AppError } from '../errors.ts'
 
 const LOCAL = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\//
 
-/** Throws `https_required`, but for `npm run dev` on this machine. */
+/** Throws `https_required`, except for `npm run dev` on this machine. */
 export const httpsRequired = createMiddleware((c, next) => {
-  if (c.req.url.startsWith('http:') && !LOCAL.test(c.req.url))
-    throw new AppError('https_required', 'plain HTTP')
+  if (c.req.url.startsWith('http:') && !LOCAL.test(c.req.url)) throw new AppError('https_required')
   return next()
 })

@@ -1,4 +1,4 @@
-// The headers of every answer of the API.
+// The security headers of every response.
 
 import { createMiddleware } from 'hono/factory'
 
@@ -13,22 +13,22 @@ const HEADERS = Object.entries({
 })
 
 /**
- * JSON is no page: it loads nothing, stands in no frame and is stored nowhere. A route may say
- * otherwise, if it says so of `Cache-Control` too: that alone is looked up in every answer.
+ * Forbids JSON to load anything, to be framed and to be stored. A route that sets its own
+ * `Cache-Control` keeps all headers it has set; only that one is looked up in every response.
  */
-export const apiHeaders = createMiddleware(async (c, next) => {
+export const securityHeaders = createMiddleware(async (c, next) => {
   await next()
   try {
-    fill(c.res.headers)
+    setMissing(c.res.headers)
   } catch {
-    // A TypeError: the headers of an answer that was fetched cannot be changed.
+    // A TypeError: the headers of a fetched response are immutable.
     c.res = new Response(c.res.body, c.res)
-    fill(c.res.headers)
+    setMissing(c.res.headers)
   }
 })
 
-// Not through c.header(), which makes the whole answer anew for each: half the time of a request.
-function fill(headers: Headers): void {
+// Not through c.header(), which copies the whole response each time: half the time of a request.
+function setMissing(headers: Headers): void {
   const own = headers.has('Cache-Control')
   for (const [name, value] of HEADERS) if (!own || !headers.has(name)) headers.set(name, value)
 }

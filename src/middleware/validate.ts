@@ -1,4 +1,4 @@
-// Request bodies and queries: of a schema, or refused in the lesson's shape.
+// Bodies and queries of requests: parsed by a schema, or refused in the lesson's shape.
 
 import { zValidator } from '@hono/zod-validator'
 import { bodyLimit } from 'hono/body-limit'
@@ -16,23 +16,22 @@ export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
   const limit = bodyLimit({
     maxSize: MAX_BYTES,
     onError: () => {
-      throw new AppError('body_too_large', `over ${MAX_BYTES} bytes`)
+      throw new AppError('body_too_large')
     },
   })
-  const parse = zValidator('json', schema, refuse)
+  const parse = zValidator('json', schema, requireValid)
   const validate: typeof parse = async (c, next) => {
     const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
-    if (mediaType.trim().toLowerCase() !== 'application/json')
-      throw new AppError('body_not_json', 'another content type')
-    let isWhole = false
+    if (mediaType.trim().toLowerCase() !== 'application/json') throw new AppError('body_not_json')
+    let isComplete = false
     const read = limit(c, async () => {
-      isWhole = true
+      isComplete = true
       await parse(c, next)
     })
     await read.catch((error: unknown) => {
-      if (isWhole || error instanceof AppError) throw error
-      // RFC 9112 8: the client has left, or its framing is broken. No bug, and nobody to log for.
-      throw new AppError('body_incomplete', 'it broke off')
+      if (isComplete || error instanceof AppError) throw error
+      // RFC 9112 8: the client has left, or its framing is broken. Not a bug, so it is not logged.
+      throw new AppError('body_incomplete')
     })
   }
   return validate
@@ -40,17 +39,22 @@ export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
 
 /** Parses the query by `schema` into `c.req.valid('query')`. Throws `input_invalid` (400). */
 export const validateQuery = <Schema extends z.ZodMiniType>(schema: Schema) =>
-  zValidator('query', schema, refuse)
+  zValidator('query', schema, requireValid)
+
+/** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `not_found` (404). */
+export const validatePath = <Schema extends z.ZodMiniType>(schema: Schema) =>
+  zValidator('param', schema, ({ success }) => {
+    if (!success) throw new AppError('not_found')
+  })
 
 type Result = { success: true } | { success: false; error: z.core.$ZodError }
 
-function refuse(result: Result): void {
-  if (result.success) return
-  const error = toFieldErrors(result.error.issues)
-  throw new AppError('input_invalid', 'refused by the schema', { error })
+function requireValid(result: Result): void {
+  if (!result.success)
+    throw new AppError('input_invalid', { error: toFieldErrors(result.error.issues) })
 }
 
-/** Issues by field; those of the body as a whole are under `_schema` (Marshmallow's name). */
+/** Groups issues by field; those of the body as a whole are under `_schema` (Marshmallow's name). */
 function toFieldErrors(issues: readonly z.core.$ZodIssue[]): FieldErrors {
   const errors = new Map<string, string[]>()
   const add = (field: string, text: string) =>

@@ -2,23 +2,24 @@
 
 import { Hono } from 'hono'
 
-import { importRing } from '../auth/keys/key-ring.ts'
-import { readConfig } from '../config.ts'
-import { checkMigrations } from '../db/schema-check.ts'
-import { AppError } from '../errors.ts'
 import type { AppEnv } from '../app-env.ts'
+import { argon2id } from '../auth/passwords/argon2.ts'
+import { checkSchema } from '../db/schema-check.ts'
+import { AppError } from '../errors.ts'
+import { openIsolate } from '../isolate.ts'
 
 export const health = new Hono<AppEnv>()
   .get('/health', (c) => c.json({ status: 'ok' }))
   .get('/ready', async (c) => {
+    const open = () => openIsolate(c.env, argon2id)
     const checks = {
-      settings: async () => readConfig(c.env),
-      keys: () => importRing(readConfig(c.env)),
-      database: () => checkMigrations(readConfig(c.env).DB),
+      settings: async () => open(),
+      keys: () => open().keyRing(),
+      database: () => checkSchema(open().db),
     }
     for (const [name, check] of Object.entries(checks))
       await check().catch((error: Error) => {
-        throw new AppError('not_ready', error.message, { error: `Not ready: ${name}` })
+        throw new AppError('not_ready', { reason: error.message, error: `Not ready: ${name}` })
       })
     return c.json({ status: 'ready' })
   })

@@ -1,4 +1,4 @@
-// The guarded endpoints. Yours go at the end of the chain: all of it needs a good access token.
+// The guarded endpoints. Add yours at the end of the chain: all of it requires a valid access token.
 
 import { Hono } from 'hono'
 

@@ -1,29 +1,45 @@
-// GET /sessions and DELETE /sessions/:id: a user's live sessions, and the end of one.
+// GET /sessions and DELETE /sessions/:id: lists the user's sessions, and revokes one.
 
 import { Hono } from 'hono'
 
-import { endOwnSession } from '../auth/sessions/sessions.ts'
-import { readConfig } from '../config.ts'
-import { listSessions } from '../db/sessions.ts'
 import type { AppEnv } from '../app-env.ts'
+import { revokeOwnSession } from '../auth/sessions/sessions.ts'
+import { PageQuery } from '../contract/requests.ts'
+import type { SessionListResponse } from '../contract/responses.ts'
+import { listSessions, type SessionEntry } from '../db/sessions.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateQuery } from '../middleware/validate.ts'
-import { PageQuery } from '../contract/requests.ts'
+
+/** Converts a page of sessions; `sid` is the session of the request. */
+export const toSessionList = (
+  { entries, next }: { entries: SessionEntry[]; next: string | null },
+  sid: string,
+): SessionListResponse => ({
+  sessions: entries.map((entry) => ({
+    id: entry.id,
+    created_at: entry.createdAt,
+    refreshed_at: entry.rotatedAt,
+    expires_at: entry.expiresAt,
+    user_agent: entry.userAgent,
+    country: entry.country,
+    current: entry.id === sid,
+  })),
+  next,
+})
 
 export const sessions = new Hono<AppEnv>()
   .get('/sessions', jwtRequired(), validateQuery(PageQuery), async (c) => {
-    const now = Math.floor(Date.now() / 1000)
+    const { isolate, now } = c.var
     const { sid } = c.var.user
-    const { limit, after } = c.req.valid('query')
-    const { rows, next } = await listSessions(readConfig(c.env).DB, { sid }, { limit, after }, now)
-    return c.json({ sessions: rows.map((row) => ({ ...row, current: row.id === sid })), next })
+    const page = await listSessions(isolate.db, { sid, ...c.req.valid('query') }, now)
+    return c.json(toSessionList(page, sid))
   })
   .delete('/sessions/:id', jwtRequired(), async (c) => {
-    const now = Math.floor(Date.now() / 1000)
+    const { isolate, now } = c.var
     const id = c.req.param('id')
-    await endOwnSession(readConfig(c.env), { id, ownId: c.var.user.sid }, now)
-    const reason = 'ended by its user'
-    await logEvent(c, 'info', 'session.revoked', { username: c.var.user.sub, sid: id, reason })
+    await revokeOwnSession(isolate, { id, ownId: c.var.user.sid }, now)
+    const reason = 'revoked by its user'
+    await logEvent(c, 'info', { event: 'session.revoked', sid: id, reason })
     return c.json({ message: 'Session ended' })
   })

@@ -1,76 +1,72 @@
-// /users: all users, for an admin who has logged in lately.
+// /users: all users, for an admin who has logged in recently.
 
 import { Hono } from 'hono'
 
-import { addUser, removeUser, requireUser, updateUser } from '../auth/users.ts'
-import { readConfig } from '../config.ts'
+import type { AppEnv } from '../app-env.ts'
+import { createUser, removeUser, requireUser, updateUser } from '../auth/users.ts'
+import { PageQuery, UserBody, UserPatch, UserPath, UsersQuery } from '../contract/requests.ts'
+import type { UserResponse } from '../contract/responses.ts'
 import { listSessions } from '../db/sessions.ts'
 import { listUsers, type User } from '../db/users.ts'
-import type { AppEnv } from '../app-env.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
-import { validateJson, validateQuery } from '../middleware/validate.ts'
-import { PageQuery, UserBody, UserPatch, UsersQuery } from '../contract/requests.ts'
+import { validateJson, validatePath, validateQuery } from '../middleware/validate.ts'
+import { toSessionList } from './sessions.ts'
 
-/** Seconds since the admin's log-in: a token that was left behind opens none of this. */
-const FRESH = 900
+/** A token that was left behind is useless here after this long. */
+const FRESH_SECONDS = 900
 
-/** A user as an admin is shown them: without the hash. */
-const toEntry = ({ username, roles, createdAt, disabledAt }: User) => ({
+const toUserResponse = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
   username,
   roles,
   created_at: createdAt,
   disabled_at: disabledAt,
 })
 
-const readNow = () => Math.floor(Date.now() / 1000)
-
 export const users = new Hono<AppEnv>()
-  .use(jwtRequired({ roles: ['admin'], fresh: FRESH }))
+  .use(jwtRequired({ roles: ['admin'], fresh: FRESH_SECONDS }))
   .get('/', validateQuery(UsersQuery), async (c) => {
-    const page = await listUsers(readConfig(c.env).DB, c.req.valid('query'))
-    return c.json({ users: page.users.map(toEntry), next: page.next })
+    const page = await listUsers(c.var.isolate.db, c.req.valid('query'))
+    return c.json({ users: page.users.map(toUserResponse), next: page.next })
   })
   .post('/', validateJson(UserBody), async (c) => {
-    const { sub: username, sid } = c.var.user
-    const user = await addUser(readConfig(c.env), c.req.valid('json'), readNow())
-    await logEvent(c, 'info', 'user.added', { username, sid, target: user.username })
-    return c.json(toEntry(user), 201, { Location: `/users/${encodeURIComponent(user.username)}` })
+    const { isolate, now } = c.var
+    const user = await createUser(isolate, c.req.valid('json'), now)
+    const { username: target } = user
+    await logEvent(c, 'info', { event: 'user.added', target })
+    return c.json(toUserResponse(user), 201, { Location: `/users/${encodeURIComponent(target)}` })
   })
-  .get('/:username', async (c) => {
-    const name = c.req.param('username').normalize('NFC')
-    return c.json(toEntry(await requireUser(readConfig(c.env), name)))
+  .get('/:username', validatePath(UserPath), async (c) => {
+    const { username } = c.req.valid('param')
+    return c.json(toUserResponse(await requireUser(c.var.isolate, username)))
   })
-  .patch('/:username', validateJson(UserPatch), async (c) => {
-    const { sub: username, sid } = c.var.user
-    const target = c.req.param('username').normalize('NFC')
-    const patch = c.req.valid('json')
-    const user = await updateUser(readConfig(c.env), target, patch, readNow())
-    const reason = Object.keys(patch).join(', ')
-    await logEvent(c, 'info', 'user.changed', { username, sid, target, reason })
-    return c.json(toEntry(user))
+  .patch('/:username', validatePath(UserPath), validateJson(UserPatch), async (c) => {
+    const { isolate, now } = c.var
+    const { username: target } = c.req.valid('param')
+    const change = c.req.valid('json')
+    const user = await updateUser(isolate, { username: target, keepLastAdmin: true, change }, now)
+    const reason = Object.keys(change).join(', ')
+    await logEvent(c, 'info', { event: 'user.changed', target, reason })
+    return c.json(toUserResponse(user))
   })
-  .delete('/:username', async (c) => {
-    const { sub: username, sid } = c.var.user
-    const target = c.req.param('username').normalize('NFC')
-    await removeUser(readConfig(c.env), target, readNow())
-    await logEvent(c, 'info', 'user.removed', { username, sid, target })
+  .delete('/:username', validatePath(UserPath), async (c) => {
+    const { isolate, now } = c.var
+    const { username: target } = c.req.valid('param')
+    await removeUser(isolate, { username: target, keepLastAdmin: true }, now)
+    await logEvent(c, 'info', { event: 'user.removed', target })
     return c.json({ message: 'User removed' })
   })
-  .get('/:username/sessions', validateQuery(PageQuery), async (c) => {
-    const config = readConfig(c.env)
-    const { id } = await requireUser(config, c.req.param('username').normalize('NFC'))
-    const page = await listSessions(config.DB, { userId: id }, c.req.valid('query'), readNow())
-    const { sid } = c.var.user
-    return c.json({
-      sessions: page.rows.map((row) => ({ ...row, current: row.id === sid })),
-      next: page.next,
-    })
+  .get('/:username/sessions', validatePath(UserPath), validateQuery(PageQuery), async (c) => {
+    const { isolate, now } = c.var
+    const { id: userId } = await requireUser(isolate, c.req.valid('param').username)
+    const page = await listSessions(isolate.db, { userId, ...c.req.valid('query') }, now)
+    return c.json(toSessionList(page, c.var.user.sid))
   })
-  .delete('/:username/sessions', async (c) => {
-    const { sub: username, sid } = c.var.user
-    const target = c.req.param('username').normalize('NFC')
-    await updateUser(readConfig(c.env), target, {}, readNow())
-    await logEvent(c, 'info', 'session.revoked', { username, sid, target, reason: 'by an admin' })
+  .delete('/:username/sessions', validatePath(UserPath), async (c) => {
+    const { isolate, now } = c.var
+    const { username: target } = c.req.valid('param')
+    await updateUser(isolate, { username: target, keepLastAdmin: true, change: {} }, now)
+    const reason = 'by an admin'
+    await logEvent(c, 'info', { event: 'session.revoked', target, reason })
     return c.json({ message: 'Sessions ended' })
   })

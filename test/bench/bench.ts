@@ -1,4 +1,4 @@
-// `npm run bench`: what Latchkey costs on workerd, beside a bare Worker, Hono, and Hono's own jwt().
+// `npm run bench`: compares the cost of Latchkey on workerd with a bare Worker, Hono and Hono's own jwt().
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -15,14 +15,14 @@ import { type Results, renderResults } from './report.ts'
 import { buildAll } from './setting.ts'
 import { measureStatements } from './statements.ts'
 
-const HELP = `Measures what Latchkey costs, on this machine's workerd over loopback.
+const HELP = `Measures the cost of Latchkey on local workerd, over loopback.
 
-  npm run bench                 all of it: some three minutes
-  npm run bench -- --quick      fewer and shorter rounds: under a minute, for a first look
-  npm run bench -- --profile    CPU profiles of the guarded request alone
+  npm run bench                 full benchmark, about three minutes
+  npm run bench -- --quick      fewer and shorter rounds, under a minute, for a first look
+  npm run bench -- --profile    CPU profiles of a guarded request only
 
-Prints a table, and writes results.json and chart.svg (or known.cpuprofile and new.cpuprofile) into dist/bench/.
-A target that is missed is marked; the exit status does not tell, since machines are noisy.
+Prints tables and writes results.json and chart.svg to dist/bench/. With --profile, it writes cached.cpuprofile and
+uncached.cpuprofile instead. Missed targets are marked, but do not change the exit status, because machines are noisy.
 `
 
 const FULL = {
@@ -49,7 +49,7 @@ const FOLDER = 'dist/bench'
 const report = (text: string) => process.stderr.write(`${text}\n`)
 
 async function measure(effort: Effort): Promise<Results> {
-  report('building the Workers')
+  report('Building the Workers')
   const builds = buildAll()
   return {
     quick: options.quick,
@@ -77,5 +77,5 @@ if (options.help) {
   writeFileSync(`${FOLDER}/results.json`, `${JSON.stringify(results, null, 2)}\n`)
   writeFileSync(`${FOLDER}/chart.svg`, drawChart(results))
   process.stdout.write(renderResults(results))
-  report(`written: ${FOLDER}/results.json and ${FOLDER}/chart.svg`)
+  report(`Wrote ${FOLDER}/results.json and ${FOLDER}/chart.svg`)
 }

@@ -1,13 +1,13 @@
-// The chart of a run: the CPU of a guarded request and its peers, as SVG in both colour schemes.
+// Draws the CPU time of a guarded request and its peers as an SVG for light and dark colour schemes.
 
 import type { Results } from './report.ts'
 
 const WIDTH = 720
-const LABELS = 220
-const BAR = 24
+const LABEL_WIDTH = 220
+const BAR_HEIGHT = 24
 const GAP = 10
-const TOP = 44
-const BOTTOM = 30
+const MARGIN_TOP = 44
+const MARGIN_BOTTOM = 30
 
 const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
@@ -25,21 +25,21 @@ const STYLE = `
 const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
 export function drawChart({ guarded, effort, machine, date, quick }: Results): string {
-  const height = TOP + guarded.length * (BAR + GAP) + BOTTOM
-  const most = Math.max(...guarded.map(({ cpu }) => cpu))
-  const bars = guarded.map(({ name, cpu }, at) => {
-    const top = TOP + at * (BAR + GAP)
-    const length = ((WIDTH - LABELS - 70) * cpu) / most
-    const text = top + BAR / 2 + 5
-    return `  <text x="${LABELS - 10}" y="${text}" text-anchor="end">${escape(name)}</text>
-  <rect class="${name.startsWith('Latchkey') ? 'own' : 'peer'}" x="${LABELS}" y="${top}" width="${length.toFixed(1)}" height="${BAR}" rx="3"/>
-  <text x="${(LABELS + length + 8).toFixed(1)}" y="${text}">${cpu.toFixed(0)} µs</text>`
+  const height = MARGIN_TOP + guarded.length * (BAR_HEIGHT + GAP) + MARGIN_BOTTOM
+  const maxCpu = Math.max(...guarded.map(({ cpu }) => cpu))
+  const bars = guarded.map(({ name, cpu }, index) => {
+    const top = MARGIN_TOP + index * (BAR_HEIGHT + GAP)
+    const length = ((WIDTH - LABEL_WIDTH - 70) * cpu) / maxCpu
+    const text = top + BAR_HEIGHT / 2 + 5
+    return `  <text x="${LABEL_WIDTH - 10}" y="${text}" text-anchor="end">${escape(name)}</text>
+  <rect class="${name.startsWith('Latchkey') ? 'own' : 'peer'}" x="${LABEL_WIDTH}" y="${top}" width="${length.toFixed(1)}" height="${BAR_HEIGHT}" rx="3"/>
+  <text x="${(LABEL_WIDTH + length + 8).toFixed(1)}" y="${text}">${cpu.toFixed(0)} µs</text>`
   })
   const note = `median of ${effort.rounds} interleaved rounds of ${effort.requests} requests · ${machine} · ${date}${quick ? ' · --quick' : ''}`
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="CPU of a request, in microseconds">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="CPU time per request, in microseconds">
   <style>${STYLE}
   </style>
-  <text class="title" x="10" y="22">CPU of the runtime for one request, in microseconds: less is better</text>
+  <text class="title" x="10" y="22">CPU time of workerd per request, in microseconds (lower is better)</text>
 ${bars.join('\n')}
   <text class="note" x="10" y="${height - 10}">${escape(note)}</text>
 </svg>

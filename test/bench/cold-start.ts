@@ -1,4 +1,4 @@
-// How long a fresh process takes until its first answer, and how big the bundle is.
+// Measures how long a new process takes to its first response, and the size of the bundle.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,14 +9,14 @@ import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 
-import { unstable_readConfig as readConfig } from 'wrangler'
+import { unstable_readConfig as readSettings } from 'wrangler'
 
 import { readModules } from '../load/host.ts'
 import type { Effort } from './bench.ts'
 import { readCpuMicros } from './process.ts'
 import { type Builds, median, type Report, SECRET } from './setting.ts'
 
-/** Milliseconds: from the start of the process to its first answer, and its CPU until then; the bundle in KiB. */
+/** Milliseconds from process start to the first response, CPU milliseconds until then, and the bundle size in KiB. */
 export type ColdStartResult = {
   bare: { time: number; cpu: number }
   latchkey: { time: number; cpu: number }
@@ -24,7 +24,7 @@ export type ColdStartResult = {
 }
 
 const { default: WORKERD } = createRequire(import.meta.url)('workerd') as { default: string }
-// It reads the settings and imports the keys; nothing in it asks the database.
+// This route reads the settings and imports the keys, but does not use the database.
 const PATH = '/.well-known/jwks.json'
 
 export async function measureColdStart(
@@ -35,10 +35,10 @@ export async function measureColdStart(
   const configs = { bare: writeConfig(bare), latchkey: writeConfig(latchkey) }
   const samples = { bare: [] as Start[], latchkey: [] as Start[] }
   for (let round = 0; round <= coldStarts; round += 1) {
-    report(`cold starts: ${round}/${coldStarts}`)
+    report(`Cold starts: ${round}/${coldStarts}`)
     for (const name of ['bare', 'latchkey'] as const) {
       const sample = await start(configs[name])
-      if (round > 0) samples[name].push(sample) // the first reads the files into the cache
+      if (round > 0) samples[name].push(sample) // the first round warms the file cache
     }
   }
   const summarise = (list: Start[]) => ({
@@ -52,15 +52,15 @@ export async function measureColdStart(
   }
 }
 
-/** A configuration for workerd itself; where the platform binds D1 and a limiter there is a service. */
+/** Writes a configuration for plain workerd, with dummy services as the D1 and rate limiter bindings. */
 function writeConfig(build: string): string {
-  const { vars, compatibility_date: date } = readConfig({}, { hideWarnings: true })
+  const { vars, compatibility_date: date } = readSettings({}, { hideWarnings: true })
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-cold-'))
-  const modules = readModules(build).map(({ type, path, contents }) => {
+  const modules = readModules(build).map(({ type: moduleType, path, contents }) => {
     const file = join(folder, basename(path))
     writeFileSync(file, contents)
-    const kind = type === 'ESModule' ? 'esModule' : 'wasm'
-    return `(name = ${JSON.stringify(path)}, ${kind} = embed ${JSON.stringify(basename(file))})`
+    const type = moduleType === 'ESModule' ? 'esModule' : 'wasm'
+    return `(name = ${JSON.stringify(path)}, ${type} = embed ${JSON.stringify(basename(file))})`
   })
   const texts = Object.entries({ ...vars, JWT_SECRET: SECRET }).map(
     ([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`,
@@ -86,7 +86,7 @@ const config :Workerd.Config = (
 type Start = { time: number; cpu: number }
 
 async function start(config: string): Promise<Start> {
-  const begun = performance.now()
+  const startMs = performance.now()
   const child = spawn(WORKERD, ['serve', config, '--control-fd=3'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   })
@@ -94,11 +94,11 @@ async function start(config: string): Promise<Start> {
   const { port } = JSON.parse(line.toString().split('\n')[0] ?? '') as { port: number }
   const response = await fetch(`http://127.0.0.1:${port}${PATH}`)
   await response.arrayBuffer()
-  const time = performance.now() - begun
+  const time = performance.now() - startMs
   const cpu = readCpuMicros(child.pid ?? 0) / 1000
   child.kill()
   await once(child, 'exit')
-  if (response.status !== 200) throw new Error(`${config}: ${response.status}`)
+  if (response.status !== 200) throw new Error(`${config}: unexpected status ${response.status}`)
   return { time, cpu }
 }
 

@@ -1,4 +1,4 @@
-// What a guarded request costs, in rounds that are interleaved with those of its peers.
+// Measures the cost of a guarded request, in rounds interleaved with those of its peers.
 
 import { type Host, startHost } from '../load/host.ts'
 import type { Effort } from './bench.ts'
@@ -16,19 +16,19 @@ const SUBJECTS: Subject[] = [
   { name: 'Hono, same headers', worker: 'hono-headers', tokens: 'one' },
   { name: 'Hono, stock jwt()', worker: 'hono-jwt', tokens: 'one' },
   { name: 'verify() alone, same headers', worker: 'hono-verify', tokens: 'one' },
-  { name: 'Latchkey, a known token', worker: 'latchkey', tokens: 'one' },
+  { name: 'Latchkey, cached token', worker: 'latchkey', tokens: 'one' },
   { name: 'Latchkey, 500 tokens in turn', worker: 'latchkey', tokens: '500' },
-  { name: 'Latchkey, tokens never seen', worker: 'newcomers', tokens: 'new' },
+  { name: 'Latchkey, uncached tokens', worker: 'uncached', tokens: 'new' },
 ]
 
-/** Medians over the rounds: times in milliseconds, CPU in microseconds of the runtime process. */
+/** Medians over all rounds: times in milliseconds, CPU time of the workerd process in microseconds. */
 export type GuardedRow = {
   name: string
   perSecond: number
   p50: number
   p99: number
   cpu: number
-  /** CPU by that of the bare Worker, of Hono with the same headers and of the stock jwt(), in the same round. */
+  /** Ratios to the CPU time of the bare Worker, Hono with the same headers and the stock jwt() in the same round. */
   toBare: number
   toHeaders: number
   toJwt: number
@@ -44,22 +44,22 @@ export async function measureGuarded(
   const { latchkey, ...others } = builds
   const names = new Set(SUBJECTS.map(({ worker }) => worker))
   const peers = Object.fromEntries(
-    Object.entries({ ...others, newcomers: latchkey }).filter(([name]) => names.has(name)),
+    Object.entries({ ...others, uncached: latchkey }).filter(([name]) => names.has(name)),
   )
   const host = await startHost(latchkey, { latchkey: { JWT_SECRET: SECRET } }, { peers })
   const clients = new Map(
     Object.entries(host.urls).map(([name, url]) => [name, new Client(url, CONNECTIONS)]),
   )
-  const known = await mintTokens(500)
+  const reusedTokens = await mintTokens(500)
   const samples = new Map(SUBJECTS.map((subject) => [subject, [] as Sample[]]))
   for (let round = 0; round <= rounds; round += 1) {
-    report(round === 0 ? 'guarded requests: warming up' : `guarded requests: ${round}/${rounds}`)
-    // In another order each time, so that none always comes after the same one.
+    report(round === 0 ? 'Guarded requests: warming up' : `Guarded requests: ${round}/${rounds}`)
+    // In random order, so that no subject always follows the same other one.
     for (const subject of shuffle(SUBJECTS)) {
       const client = clients.get(subject.worker)
-      if (!client) throw new Error(`no Worker ${subject.worker}`)
-      const next = await prepare(subject, known, host, requests)
-      const sample = await take(client, next, host.pid, requests)
+      if (!client) throw new Error(`No Worker named ${subject.worker}`)
+      const next = await prepare(subject, reusedTokens, host, requests)
+      const sample = await measureRound(client, next, host.pid, requests)
       if (round > 0) samples.get(subject)?.push(sample)
     }
   }
@@ -75,30 +75,30 @@ const shuffle = <Item>(items: Item[]): Item[] =>
 
 async function prepare(
   { worker, tokens }: Subject,
-  known: string[],
+  reusedTokens: string[],
   host: Host,
   requests: number,
 ): Promise<NextRequest> {
-  const own = { one: known.slice(0, 1), 500: known, new: [] }[tokens]
-  const used = tokens === 'new' ? await mintTokens(requests) : own
+  const cached = { one: reusedTokens.slice(0, 1), 500: reusedTokens, new: [] }[tokens]
+  const sentTokens = tokens === 'new' ? await mintTokens(requests) : cached
   const url = host.urls[worker]
-  if (!url) throw new Error(`no Worker ${worker}`)
-  const wires = used.map((token) => toWire(url, { token }))
+  if (!url) throw new Error(`No Worker named ${worker}`)
+  const wires = sentTokens.map((token) => toWire(url, { token }))
   let sent = 0
   return () => wires[sent++ % wires.length] ?? ''
 }
 
-async function take(
+async function measureRound(
   client: Client,
   next: NextRequest,
   pid: number,
   requests: number,
 ): Promise<Sample> {
-  const begun = performance.now()
+  const startMs = performance.now()
   const before = readCpuMicros(pid)
   const times = await client.run(requests, next)
   const cpu = (readCpuMicros(pid) - before) / requests
-  const seconds = (performance.now() - begun) / 1000
+  const seconds = (performance.now() - startMs) / 1000
   return {
     perSecond: requests / seconds,
     p50: quantile(times, 0.5),

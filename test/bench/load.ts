@@ -1,8 +1,8 @@
-// A load generator: keep-alive connections over plain sockets, one request at a time on each.
+// A load generator with keep-alive connections over plain sockets, one request at a time per connection.
 
 import { connect, type Socket } from 'node:net'
 
-/** What a request looks like on the wire. */
+/** Serialises a request for the wire. */
 export const toWire = (
   url: URL,
   { method = 'GET', path = '/protected', token = '', body = '' },
@@ -27,15 +27,15 @@ class Connection {
     this.#socket.setEncoding('latin1')
     this.#socket.on('data', (chunk: string) => this.#read(chunk))
     this.#socket.on('error', (error) => this.#reject(error))
-    this.#socket.on('close', () => this.#reject(new Error('the connection was closed')))
+    this.#socket.on('close', () => this.#reject(new Error('The connection was closed')))
   }
 
-  /** The body of the answer; fails on every status but 200, and when the connection is closed. */
+  /** Returns the response body. Throws on any status except 200, and when the connection is closed. */
   send(request: string): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
-      if (this.#socket.closed) reject(new Error('the connection is closed'))
+      if (this.#socket.closed) reject(new Error('The connection is closed'))
       this.#socket.write(request)
     })
   }
@@ -58,13 +58,13 @@ class Connection {
   }
 }
 
-/** The next request of a connection, which has just been answered with `body`. */
+/** Returns the next request for a connection; `body` is the last response body on it. */
 export type NextRequest = (connection: number, body: string) => string
 
-/** Sends requests over so many connections. */
+/** Sends requests over a fixed number of connections. */
 export class Client {
   readonly #url: URL
-  /** The newest answer on each connection, from one run to the next. */
+  /** The last response body of each connection, kept between runs. */
   readonly #bodies: string[]
 
   constructor(url: URL, connections: number) {
@@ -73,8 +73,8 @@ export class Client {
   }
 
   /**
-   * Sends so many requests; how long each took, in milliseconds, in order of their length. Connections
-   * are opened for each run: workerd closes those that are idle for five seconds.
+   * Sends `requests` requests and returns their latencies in milliseconds, in ascending order. Each run
+   * opens new connections, because workerd closes those that are idle for five seconds.
    */
   async run(requests: number, next: NextRequest): Promise<number[]> {
     const times: number[] = []
@@ -84,9 +84,9 @@ export class Client {
       while (sent < requests) {
         sent += 1
         const request = next(number, this.#bodies[number] ?? '')
-        const begun = performance.now()
+        const startMs = performance.now()
         this.#bodies[number] = await connection.send(request)
-        times.push(performance.now() - begun)
+        times.push(performance.now() - startMs)
       }
       connection.close()
     }

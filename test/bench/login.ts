@@ -1,4 +1,4 @@
-// What a log-in and a refresh cost, and how much of a log-in is its hash.
+// Measures the cost of a login and a refresh, and the share of the hash in a login.
 
 import { hashPassword } from '../../src/auth/passwords/hash.ts'
 import { argon2id } from '../../src/cli/users/argon2.ts'
@@ -11,22 +11,22 @@ import { type Builds, median, quantile, type Report, SECRET } from './setting.ts
 
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }
 
-/** CPU in milliseconds of the runtime process, local D1 included; times in milliseconds. */
+/** CPU time of the workerd process, including local D1, and latencies. All in milliseconds. */
 export type Cost = { cpu: number; p50: number; p99: number }
 export type LoginResult = {
   login: Cost
   hash: Cost
   statements: Cost
-  /** CPU of a log-in that is neither its hash nor, in a database elsewhere, its statements. */
+  /** CPU milliseconds of a login without its hash and without its statements, which run elsewhere in production. */
   beyond: number
   refresh: Cost
 }
 
-/** Adds a user whose password costs what a new one does. */
+/** Adds a user whose password hash has the same cost as that of a new user. */
 export const addUser = (db: D1Database, { username, password } = COSMO) =>
   insertUser(db, { username, passwordHash: hashPassword(password, argon2id), roles: [] }, 1)
 
-// Whom the log-ins of the other do not log out.
+// A second user, whose session the logins of the first user do not end.
 const ADA = { username: 'ada', password: 'space-corgi' }
 
 const ROUNDS = 10
@@ -49,30 +49,39 @@ export async function measureLogin(
     const { refresh_token: token } = JSON.parse(body) as { refresh_token: string }
     return toWire(url, { method: 'POST', path: '/refresh', token })
   }
-  const get = (name: string) => new Subject(urlOf(name), host.pid, () => toWire(urlOf(name), {}))
+  const createPeer = (name: string) =>
+    new Subject(urlOf(name), host.pid, () => toWire(urlOf(name), {}))
   const login = new Subject(url, host.pid, () => logIn(COSMO))
-  const [hash, statements, nothing] = [get('argon2'), get('statements'), get('bare')]
+  const [hash, statements, bareRequest] = [
+    createPeer('argon2'),
+    createPeer('statements'),
+    createPeer('bare'),
+  ]
   const refresh = new Subject(url, host.pid, toRefresh)
   for (let round = 0; round <= ROUNDS; round += 1) {
-    report(`log-ins: ${round}/${ROUNDS}`)
-    for (const subject of [login, hash, statements, nothing])
+    report(`Logins: ${round}/${ROUNDS}`)
+    for (const subject of [login, hash, statements, bareRequest])
       await subject.run(logins / ROUNDS, round > 0)
     await refresh.run(refreshes / ROUNDS, round > 0)
   }
   await host.dispose()
-  const of = (subject: Subject) => subject.summarise()
-  // Each peer is a request as well, and of those a log-in is one.
-  const beyond = of(login).cpu - of(hash).cpu - of(statements).cpu + 2 * of(nothing).cpu
+  const summarise = (subject: Subject) => subject.summarise()
+  // Both peers also contain a bare request. It is added back, because a login is a request as well.
+  const beyond =
+    summarise(login).cpu -
+    summarise(hash).cpu -
+    summarise(statements).cpu +
+    2 * summarise(bareRequest).cpu
   return {
-    login: of(login),
-    hash: of(hash),
-    statements: of(statements),
+    login: summarise(login),
+    hash: summarise(hash),
+    statements: summarise(statements),
     beyond,
-    refresh: of(refresh),
+    refresh: summarise(refresh),
   }
 }
 
-/** One kind of request, over one connection: a log-in occupies its isolate for the length of a hash. */
+/** One type of request, over one connection, because a login blocks its isolate while it hashes. */
 class Subject {
   readonly #client: Client
   readonly #pid: number
@@ -86,10 +95,10 @@ class Subject {
     this.#next = next
   }
 
-  async run(count: number, counts: boolean): Promise<void> {
+  async run(count: number, isRecorded: boolean): Promise<void> {
     const before = readCpuMicros(this.#pid)
     const times = await this.#client.run(count, this.#next)
-    if (!counts) return
+    if (!isRecorded) return
     this.#cpus.push((readCpuMicros(this.#pid) - before) / count / 1000)
     this.#times.push(...times)
   }

@@ -1,4 +1,4 @@
-// The memory of the runtime while it sees ever new tokens.
+// Measures the memory of workerd while it receives only new tokens.
 
 import { startHost } from '../load/host.ts'
 import type { Effort } from './bench.ts'
@@ -8,13 +8,13 @@ import { readMemoryMib } from './process.ts'
 import { type Builds, mintTokens, type Report, SECRET } from './setting.ts'
 
 /**
- * MiB while so many tokens were seen: the most that the process held, and the least of the isolate's
- * heap, which is what lives there (workerd's inspector does not collect garbage when it is asked to).
+ * Memory in MiB after `tokens` tokens: the maximum of the process, and the minimum of the isolate's heap.
+ * The minimum is close to the live objects, because workerd's inspector ignores requests to collect garbage.
  */
 export type MemoryRow = { tokens: number; process: number; heap: number }
 
 const STEPS = 5
-const LOOKS = 20
+const SAMPLES_PER_STEP = 20
 
 export async function measureMemory(
   { latchkey }: Builds,
@@ -26,7 +26,7 @@ export async function measureMemory(
   const url = host.urls.latchkey ?? host.url
   const client = new Client(url, 16)
   const inspector = await Inspector.open(host.inspector, 'latchkey')
-  const seeNew = async (count: number): Promise<MemoryRow> => {
+  const sendNewTokens = async (count: number): Promise<MemoryRow> => {
     const wires = (await mintTokens(count)).map((token) => toWire(url, { token }))
     await client.run(count, () => wires.pop() ?? '')
     const { usedSize } = await inspector.send('Runtime.getHeapUsage')
@@ -34,13 +34,14 @@ export async function measureMemory(
   }
   const rows: MemoryRow[] = []
   for (let step = 1; step <= STEPS; step += 1) {
-    report(`memory: ${step}/${STEPS}`)
-    const looks: MemoryRow[] = []
-    for (let look = 0; look < LOOKS; look += 1) looks.push(await seeNew(tokens / STEPS / LOOKS))
+    report(`Memory: ${step}/${STEPS}`)
+    const samples: MemoryRow[] = []
+    for (let sample = 0; sample < SAMPLES_PER_STEP; sample += 1)
+      samples.push(await sendNewTokens(tokens / STEPS / SAMPLES_PER_STEP))
     rows.push({
       tokens: (tokens / STEPS) * step,
-      process: Math.max(...looks.map((row) => row.process)),
-      heap: Math.min(...looks.map(({ heap }) => heap)),
+      process: Math.max(...samples.map((row) => row.process)),
+      heap: Math.min(...samples.map(({ heap }) => heap)),
     })
   }
   inspector.close()

@@ -1,4 +1,4 @@
-// A CPU profile of the guarded request: where its time goes, by function.
+// Records CPU profiles of a guarded request, by function.
 
 import { writeFileSync } from 'node:fs'
 
@@ -17,7 +17,7 @@ type Profile = {
   timeDeltas: number[]
 }
 
-/** Writes the profiles of requests with known and with new tokens, and lists the functions that took longest. */
+/** Writes the profiles of requests with cached and uncached tokens, and lists the most expensive functions. */
 export async function profile(folder: string, report: Report): Promise<string> {
   const build = buildWorker(undefined, { minify: false })
   const host = await startHost(build, { latchkey: { JWT_SECRET: SECRET } }, { inspect: true })
@@ -25,31 +25,31 @@ export async function profile(folder: string, report: Report): Promise<string> {
   const client = new Client(url, 16)
   const tables: string[] = []
   for (const [name, tokens] of [
-    ['known', 1],
-    ['new', REQUESTS + WARM_UP],
+    ['cached', 1],
+    ['uncached', REQUESTS + WARM_UP],
   ] as const) {
     const wires = (await mintTokens(tokens)).map((token) => toWire(url, { token }))
     let sent = 0
     const next = () => wires[sent++ % wires.length] ?? ''
-    report(`${name} tokens: warming up`)
+    report(`Profile with ${name} tokens: warming up`)
     await client.run(WARM_UP, next)
     const inspector = await Inspector.open(host.inspector, 'latchkey')
     await inspector.send('Profiler.enable')
     await inspector.send('Profiler.setSamplingInterval', { interval: 100 })
     await inspector.send('Profiler.start')
-    report(`${name} tokens: profiling`)
+    report(`Profile with ${name} tokens: recording`)
     await client.run(REQUESTS, next)
-    const { profile: taken } = await inspector.send('Profiler.stop')
+    const { profile: recorded } = await inspector.send('Profiler.stop')
     inspector.close()
     const file = `${folder}/${name}.cpuprofile`
-    writeFileSync(file, JSON.stringify(taken))
-    tables.push(`${name} tokens, ${list(taken as Profile)}`, `written: ${file}`)
+    writeFileSync(file, JSON.stringify(recorded))
+    tables.push(`${name} tokens, ${listFunctions(recorded as Profile)}`, `Wrote ${file}`)
   }
   await host.dispose()
-  return `${tables.join('\n')}\nfor the performance panel of Chrome's developer tools\n`
+  return `${tables.join('\n')}\nOpen the profiles in the Performance panel of Chrome DevTools.\n`
 }
 
-function list({ nodes, samples, timeDeltas }: Profile): string {
+function listFunctions({ nodes, samples, timeDeltas }: Profile): string {
   const names = new Map(
     nodes.map(({ id, callFrame }) => [
       id,
@@ -57,13 +57,13 @@ function list({ nodes, samples, timeDeltas }: Profile): string {
     ]),
   )
   const times = new Map<string, number>()
-  for (const [at, id] of samples.entries()) {
+  for (const [index, id] of samples.entries()) {
     const name = names.get(id) ?? '?'
-    times.set(name, (times.get(name) ?? 0) + (timeDeltas[at] ?? 0))
+    times.set(name, (times.get(name) ?? 0) + (timeDeltas[index] ?? 0))
   }
   const top = [...times].toSorted((a, b) => b[1] - a[1]).slice(0, TOP)
   const lines = top.map(
     ([name, micros]) => `${(micros / REQUESTS).toFixed(2).padStart(8)}  ${name}`,
   )
-  return `µs a request, by function and line of the build:\n${lines.join('\n')}`
+  return `µs per request, by function and line of the build:\n${lines.join('\n')}`
 }

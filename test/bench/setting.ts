@@ -1,4 +1,4 @@
-// What all measurements share: the builds, the tokens and the statistics.
+// Builds, tokens and statistics that all measurements share.
 
 import { sign } from 'hono/jwt'
 
@@ -20,7 +20,7 @@ const PEERS = [
 export type Builds = Record<'latchkey' | (typeof PEERS)[number], string>
 export type Report = (text: string) => void
 
-/** Builds every Worker in the way in which Latchkey is deployed; the folder of each. */
+/** Builds every Worker the way Latchkey is deployed. Returns the folder of each build. */
 export function buildAll(): Builds {
   const peers = PEERS.map((name) => [name, buildWorker(`test/bench/workers/${name}.ts`)] as const)
   return { ...(Object.fromEntries(peers) as Omit<Builds, 'latchkey'>), latchkey: buildWorker() }
@@ -30,7 +30,7 @@ export const SECRET = await generateSecret('HS256')
 const { signing } = await importKey(SECRET)
 let minted = 0
 
-/** Access tokens of one session, each another, as the Worker would have issued them. */
+/** Creates distinct access tokens of one session, as the Worker would issue them. */
 export function mintTokens(count: number): Promise<string[]> {
   const now = Math.floor(Date.now() / 1000)
   return Promise.all(
@@ -53,7 +53,7 @@ export function mintTokens(count: number): Promise<string[]> {
   )
 }
 
-/** The number below which a share of them lies. */
+/** Returns the quantile of the numbers, for example the median for a share of 0.5. */
 export function quantile(numbers: number[], share: number): number {
   const sorted = numbers.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN

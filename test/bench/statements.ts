@@ -1,10 +1,10 @@
-// What an operation asks of D1, and what a session takes there.
+// Counts the D1 statements of each operation, and the bytes that a session uses in D1.
 
 import { startHost } from '../load/host.ts'
 import { addUser, COSMO } from './login.ts'
 import { type Builds, type Report, SECRET } from './setting.ts'
 
-/** Of one operation: statements, round trips, rows read and rows written, indexes included. */
+/** Statements, round trips, rows read and rows written of one operation, including indexes. */
 export type StatementRow = {
   name: string
   statements: number
@@ -20,7 +20,7 @@ export async function measureStatements(
   { counted }: Builds,
   report: Report,
 ): Promise<StatementResult> {
-  report('statements of each operation')
+  report('D1 statements of each operation')
   const host = await startHost(counted, { latchkey: { JWT_SECRET: SECRET } })
   await addUser(host.db)
   const send = async (path: string, token = '', body = '') => {
@@ -29,7 +29,7 @@ export async function measureStatements(
       headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
       ...(body && { body }),
     })
-    if (response.status !== 200) throw new Error(`${path}: ${response.status}`)
+    if (response.status !== 200) throw new Error(`${path}: unexpected status ${response.status}`)
     return (await response.json()) as Record<string, never>
   }
   const count = async (name: string, work: () => Promise<unknown>): Promise<StatementRow> => {
@@ -48,27 +48,27 @@ export async function measureStatements(
   let tokens = await send('/login', '', JSON.stringify(COSMO))
   await send('/protected', tokens.access_token)
   const rows = [
-    await count(`${GUARDED} guarded requests within a second or two`, async () => {
+    await count(`${GUARDED} guarded requests within about two seconds`, async () => {
       for (let sent = 0; sent < GUARDED; sent += 1) await send('/protected', tokens.access_token)
     }),
-    await count('log in', async () => {
+    await count('login', async () => {
       tokens = await send('/login', '', JSON.stringify(COSMO))
     }),
     await count('refresh', async () => {
       tokens = await send('/refresh', tokens.refresh_token)
     }),
   ]
-  const bytesPerSession = await weighSession(host.db)
+  const bytesPerSession = await measureSessionBytes(host.db)
   await host.dispose()
   return { rows, bytesPerSession }
 }
 
 const SESSIONS = 50_000
 
-/** How much the database grows by a session, its part in the indexes included. */
-async function weighSession(db: D1Database): Promise<number> {
-  const size = async () => (await db.prepare('SELECT 1').run()).meta.size_after
-  const before = await size()
+/** Returns the bytes by which a session grows the database, including the indexes. */
+async function measureSessionBytes(db: D1Database): Promise<number> {
+  const readSize = async () => (await db.prepare('SELECT 1').run()).meta.size_after
+  const before = await readSize()
   await db
     .prepare(
       `WITH RECURSIVE numbers (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
@@ -78,5 +78,5 @@ async function weighSession(db: D1Database): Promise<number> {
     )
     .bind(SESSIONS)
     .run()
-  return ((await size()) - before) / SESSIONS
+  return ((await readSize()) - before) / SESSIONS
 }

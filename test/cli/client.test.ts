@@ -45,6 +45,8 @@ it('npm run client writes the client alone, and nothing of the server', () => {
     'client.d.ts',
     'client.js',
     'public',
+    'public/error-codes.d.ts',
+    'public/error-codes.js',
     'public/session.d.ts',
     'public/session.js',
     'public/tabs.d.ts',
@@ -59,6 +61,7 @@ it('npm run client writes the client alone, and nothing of the server', () => {
     ])
     .map(([, name]) => name)
   expect([...new Set(imports)].toSorted()).toEqual([
+    './error-codes.js',
     './public/session.js',
     './session.js',
     './tabs.js',
@@ -67,7 +70,7 @@ it('npm run client writes the client alone, and nothing of the server', () => {
   ])
 })
 
-it('in a project for browsers right calls compile, and wrong ones do not', () => {
+it('in a browser project, correct calls compile and wrong ones do not', () => {
   write(
     'main.ts',
     `import { createClient } from './latchkey/client.js'
@@ -89,7 +92,7 @@ it('in a project for browsers right calls compile, and wrong ones do not', () =>
   expect([status, stdout]).toEqual([0, ''])
 })
 
-it('a call that is wrong there is named', () => {
+it('the compiler names a wrong call', () => {
   write(
     'wrong.ts',
     `import { createClient } from './latchkey/client.js'
@@ -100,7 +103,7 @@ it('a call that is wrong there is named', () => {
   expect(stdout).toContain("Property 'nothing' does not exist")
 })
 
-it('the client runs as it is', () => {
+it('the client runs without a build', () => {
   write(
     'run.js',
     `import { createClient } from './latchkey/client.js'
@@ -112,7 +115,7 @@ it('the client runs as it is', () => {
   expect([stdout, stderr]).toEqual(['{"asked":"https://latchkey.test/sessions/a"}\n', ''])
 })
 
-it.each([[[]], [['--folder', 'x']], [['a', 'b']]])('%j is answered with how to use it', (args) => {
+it.each([[[]], [['--folder', 'x']], [['a', 'b']]])('the arguments %j show the usage', (args) => {
   const { status, stderr } = node('src/cli/client.ts', ...args)
   expect(status).toBe(2)
   expect(stderr).toContain('Usage: npm run client -- <folder>')

@@ -12,7 +12,7 @@ const PASSWORD = 'correct horse battery'
 type Cloudflare = Awaited<ReturnType<typeof startCloudflare>>
 type Project = ReturnType<typeof createProject>
 
-/** A fresh clone, logged in to an empty account of the stand-in for Cloudflare. */
+/** Creates a fresh clone, logged in to an empty account of the fake Cloudflare. */
 async function startStory() {
   const project = createProject()
   const cloudflare = await startCloudflare()
@@ -23,7 +23,7 @@ async function startStory() {
     read,
     deploy: (args: string[] = ['--url', cloudflare.url], env: Record<string, string> = {}) =>
       project.run('deploy', args, '', { ...cloudflare.env, ...env }),
-    /** Everything that a deployment may change. */
+    /** Returns everything that a deployment may change. */
     snapshot: async () => ({
       toml: read('wrangler.toml'),
       ring: existsSync(join(project.folder, '.keys.production')) && read('.keys.production'),
@@ -64,12 +64,12 @@ describe('npm run deploy from a fresh clone', () => {
   }, 2 * MINUTES)
   afterAll(() => story.end())
 
-  it('goes through its steps, and says what comes next', () => {
+  it('runs its steps and says what to do next', () => {
     expect(outcome).toMatchObject({ code: 0, stderr: '' })
     const titles = [...outcome.stdout.matchAll(/^([A-Z][\w-]+) … /gm)].map(([, title]) => title)
     expect(titles).toEqual([
       'Settings',
-      'Log-in',
+      'Login',
       'Database',
       'Migrations',
       'Secret',
@@ -79,11 +79,11 @@ describe('npm run deploy from a fresh clone', () => {
     expect(outcome.stdout).toContain(`Readiness … ${story.cloudflare.url} is ready`)
     expect(outcome.stdout).toContain("JWT_ISSUER is still 'latchkey'")
     expect(outcome.stdout.trimEnd()).toMatch(
-      /Next: an admin, 'npm run users -- add <name> --role admin --remote'\.$/,
+      /Next: create an admin, 'npm run users -- add <name> --role admin --remote'\.$/,
     )
   })
 
-  it('makes the database, and writes its id into the one line that is for it', () => {
+  it('creates the database and changes only its id in wrangler.toml', () => {
     const [{ uuid, name } = { uuid: '', name: '' }] = story.cloudflare.databases
     expect(name).toBe('latchkey')
     expect(diffLines(original, story.read('wrangler.toml'))).toEqual([`database_id = "${uuid}"`])
@@ -93,7 +93,7 @@ describe('npm run deploy from a fresh clone', () => {
     expect(await readMigrations(story.cloudflare)).toEqual(readdirSync('src/db/migrations'))
   })
 
-  it('makes a secret that its owner alone may read, and shows it to nobody', () => {
+  it('creates a secret that only its owner can read, and prints it nowhere', () => {
     const [, secret = ''] =
       /^JWT_SECRET='([\w+/]{43}=)'\n$/.exec(story.read('.keys.production')) ?? []
     expect(secret).not.toBe('')
@@ -106,10 +106,10 @@ describe('npm run deploy from a fresh clone', () => {
     expect(calls().at(-1)?.args).toEqual(['deploy', '--secrets-file', '.keys.production'])
   })
 
-  it('leads to a Worker on which the user of the next step logs in', async () => {
+  it('deploys a Worker to which the user created next can log in', async () => {
     const args = ['add', 'ada', '--role', 'admin', '--remote']
     const added = await story.project.run('users', args, PASSWORD, story.cloudflare.env)
-    expect(added).toEqual({ code: 0, stdout: 'ada: added\n', stderr: '' })
+    expect(added).toEqual({ code: 0, stdout: 'ada: created\n', stderr: '' })
     const login = await fetch(`${story.cloudflare.url}/login`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -120,13 +120,13 @@ describe('npm run deploy from a fresh clone', () => {
     expect((await fetch(`${story.cloudflare.url}/protected`, { headers })).status).toBe(200)
   })
 
-  it('again succeeds and changes nothing', async () => {
+  it('succeeds a second time and changes nothing', async () => {
     const before = await story.snapshot()
     story.cloudflare.asked.length = 0
     const again = await story.deploy()
     expect(again).toMatchObject({ code: 0, stderr: '' })
     expect(again.stdout).toMatch(
-      /Database … latchkey is there\nMigrations … none to apply\nSecret … is there\n/,
+      /Database … latchkey exists\nMigrations … none to apply\nSecret … exists\n/,
     )
     expect(await story.snapshot()).toEqual(before)
     expect(story.cloudflare.asked).not.toContain('POST /d1/database')
@@ -134,14 +134,14 @@ describe('npm run deploy from a fresh clone', () => {
 })
 
 it(
-  'a step that fails says what has been done and what to run next, and the next run goes on from there',
+  'a failed step says what was done and what to run next, and the next run continues from there',
   async () => {
     const { project, cloudflare, deploy, snapshot, end } = await startStory()
     const refusal = { status: 500, code: 10013, message: 'Refused by the stand-in' }
     const broken = 'src/db/migrations/9999_broken.sql'
     const stories: [title: string, done: string, says: string, spoil: () => unknown][] = [
       [
-        'Log-in',
+        'Login',
         'Settings',
         'Authentication error',
         () =>
@@ -153,31 +153,31 @@ it(
       ],
       [
         'Database',
-        'Settings, Log-in',
+        'Settings, Login',
         refusal.message,
         () => cloudflare.refuse('POST /d1/database', refusal),
       ],
       [
         'Migrations',
-        'Settings, Log-in, Database',
+        'Settings, Login, Database',
         '9999_broken.sql',
         () => project.write(broken, 'CREATE TABLE broken (;'),
       ],
       [
         'Secret',
-        'Settings, Log-in, Database, Migrations',
+        'Settings, Login, Database, Migrations',
         refusal.message,
         () => cloudflare.refuse('GET /workers/scripts/latchkey/secrets', refusal),
       ],
       [
         'Deployment',
-        'Settings, Log-in, Database, Migrations, Secret',
+        'Settings, Login, Database, Migrations, Secret',
         refusal.message,
         () => cloudflare.refuse('PUT /workers/scripts/latchkey', refusal),
       ],
       [
         'Readiness',
-        'Settings, Log-in, Database, Migrations, Secret, Deployment',
+        'Settings, Login, Database, Migrations, Secret, Deployment',
         'npx wrangler rollback',
         () => undefined,
       ],
@@ -188,11 +188,13 @@ it(
       spoil()
       const { code, stdout, stderr } = await deploy(gone)
       expect({ title, code }).toEqual({ title, code: 1 })
-      expect(stdout).not.toContain('Next: an admin')
+      expect(stdout).not.toContain('Next: create an admin')
       expect(stderr).toContain(`${title} failed. `)
       expect(stderr).toContain(says)
       expect(stderr).toContain(`\nDone before: ${done}.\n`)
-      expect(stderr).toContain(`Next: mend that, then 'npm run deploy -- ${gone.join(' ')}' again`)
+      expect(stderr).toContain(
+        `Next: fix this, then run 'npm run deploy -- ${gone.join(' ')}' again`,
+      )
       const after = await snapshot()
       for (const hidden of [TOKEN, ...secretsIn(after.ring)])
         expect(stdout + stderr).not.toContain(hidden)
@@ -213,14 +215,14 @@ it(
 )
 
 it(
-  'npm run deploy -- --dry-run says what would be done, and changes nothing here or there',
+  'npm run deploy -- --dry-run says what would be done, and changes nothing locally or remotely',
   async () => {
     const { cloudflare, deploy, snapshot, end } = await startStory()
     const before = await snapshot()
     const { code, stdout, stderr } = await deploy(['--dry-run'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toContain('Database … latchkey would be made')
-    expect(stdout).toContain('Secret … would be made, in .keys.production')
+    expect(stdout).toContain('Database … latchkey would be created')
+    expect(stdout).toContain('Secret … would be created in .keys.production')
     expect(stdout).toContain('Deployment … would be done: the Worker builds')
     expect(await snapshot()).toEqual(before)
     expect(cloudflare.asked.filter((call) => !call.startsWith('GET '))).toEqual([])
@@ -230,7 +232,7 @@ it(
 )
 
 it(
-  'npm run deploy -- --env staging names the lines that wrangler.toml lacks, and with them makes an environment of its own',
+  'npm run deploy -- --env staging prints the lines missing in wrangler.toml, and with them deploys a separate environment',
   async () => {
     const { project, cloudflare, deploy, read, end } = await startStory()
     const args = ['--env', 'staging', '--url', cloudflare.url]
@@ -243,7 +245,7 @@ it(
 
     const { code, stdout, stderr } = await deploy(args)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toContain('Settings … good\n')
+    expect(stdout).toContain('Settings … valid\n')
     expect(stdout).toContain('--role admin --remote --env staging')
     expect([...cloudflare.workers.keys()]).toEqual(['latchkey-staging'])
     const [{ uuid, name } = { uuid: '', name: '' }] = cloudflare.databases
@@ -275,7 +277,7 @@ describe('npm run deploy stops before it changes anything when', () => {
     const { code, stderr } = await story.deploy([], env)
     expect(code).toBe(1)
     expect(stderr).toContain(message)
-    expect(stderr).toContain("then 'npm run deploy' again")
+    expect(stderr).toContain("then run 'npm run deploy' again")
     expect(story.cloudflare.asked.filter((call) => !call.startsWith('GET '))).toEqual([])
   }
 
@@ -287,9 +289,9 @@ describe('npm run deploy stops before it changes anything when', () => {
       'PASSWORD_MIN_LENGTH must be 8 or more',
     ],
     ['a binding is missing', 'binding = "DB"', 'binding = "OTHER"', 'DB is not bound'],
-    ['wrangler.toml is no TOML', '[vars]', '[vars', 'wrangler.toml cannot be read'],
+    ['wrangler.toml is not valid TOML', '[vars]', '[vars', 'wrangler.toml cannot be read'],
     [
-      'the database is of another account',
+      'the database belongs to another account',
       /database_id = ".*"/,
       'database_id = "11111111-2222-3333-4444-555555555555"',
       'a database that this account does not have',
@@ -306,7 +308,7 @@ describe('npm run deploy stops before it changes anything when', () => {
     await expectRefusal("Not logged in to Cloudflare: 'npx wrangler login'", nobody)
   })
 
-  it('the log-in has two accounts and none is named', async () => {
+  it('the login has two accounts and none is named', async () => {
     story.cloudflare.accounts.push({ id: 'another', name: 'Another account' })
     await expectRefusal('name one in CLOUDFLARE_ACCOUNT_ID\n  the-account  An account\n  another')
     story.cloudflare.accounts.pop()
@@ -314,7 +316,7 @@ describe('npm run deploy stops before it changes anything when', () => {
 })
 
 it(
-  'a database of that name is taken, and not made a second time: its id may have been lost on the way',
+  'an existing database of that name is used, in case its id was lost after it was created',
   async () => {
     const { cloudflare, deploy, read, end } = await startStory()
     const uuid = '11111111-2222-3333-4444-555555555555'
@@ -322,7 +324,7 @@ it(
     const refusal = { status: 500, code: 7500, message: 'Refused by the stand-in' }
     cloudflare.refuse('POST /d1/database/', refusal)
     const { stdout } = await deploy()
-    expect(stdout).toContain('Database … latchkey was there; its id stands in wrangler.toml now')
+    expect(stdout).toContain('Database … latchkey found; its id is in wrangler.toml now')
     expect(cloudflare.databases).toHaveLength(1)
     expect(read('wrangler.toml')).toContain(`database_id = "${uuid}"`)
     await end()
@@ -331,7 +333,7 @@ it(
 )
 
 it(
-  'a secret that is none is refused before the Worker is deployed with it',
+  'an invalid secret is rejected before the Worker is deployed with it',
   async () => {
     const { project, cloudflare, deploy, end } = await startStory()
     project.write('.keys.production', "JWT_SECRET='too-short'\n")
@@ -349,8 +351,8 @@ it(
 
 it.each([
   [['--secret=x'], 'Unknown option'],
-  [['--wait', 'long'], "'long' is no number of seconds"],
-  [['--url', 'latchkey'], "'latchkey' is no URL"],
+  [['--wait', 'long'], "'long' is not a valid number of seconds"],
+  [['--url', 'latchkey'], "'latchkey' is not a valid URL"],
 ])('wrong usage exits with 2: %j', async (args, message) => {
   const project = createProject()
   const { code, stderr } = await project.run('deploy', args)

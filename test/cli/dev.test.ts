@@ -23,7 +23,7 @@ describe('npm run dev on a fresh clone', () => {
   }, 60_000)
   afterAll(() => dev.stop())
 
-  it('makes .dev.vars with a random secret that its owner alone may read (ASVS 13.3.1)', () => {
+  it('creates .dev.vars with a random secret that only its owner can read (ASVS 13.3.1)', () => {
     const [, secret = ''] = /^JWT_SECRET='([\w+/]{43}=)'\n$/.exec(vars()) ?? []
     expect(secret).not.toBe('')
     expect(statSync(join(project.folder, '.dev.vars')).mode & 0o777).toBe(0o600)
@@ -35,7 +35,7 @@ describe('npm run dev on a fresh clone', () => {
     expect(existsSync(example)).toBe(false)
   })
 
-  it('prints three lines that do as the lesson says', () => {
+  it('prints three commands with which the Worker responds as in the lesson', () => {
     const lines = dev
       .output()
       .split('\n')
@@ -49,14 +49,14 @@ describe('npm run dev on a fresh clone', () => {
     expect(shown).toContain('{"message":"This is a protected route, and you are authenticated!"}')
   })
 
-  it('serves what npm run demo checks', async () => {
+  it('serves a Worker that passes npm run demo', async () => {
     const { code, stdout } = await project.run('demo', [`http://127.0.0.1:${port}`])
     expect(code).toBe(0)
     expect(stdout.match(/✓ as the lesson says/g)).toHaveLength(3)
     expect(stdout).not.toMatch(/eyJ[\w-]{20}/)
   })
 
-  it('goes on serving while npm run users changes the same database', async () => {
+  it('keeps serving while npm run users changes the same database', async () => {
     const { code } = await project.run('users', ['disable', 'cosmo'])
     expect(code).toBe(0)
     const body = JSON.stringify({ username: 'cosmo', password: 'space-corgi' })
@@ -69,14 +69,14 @@ describe('npm run dev on a fresh clone', () => {
     expect(response.status).toBe(401)
   })
 
-  it('says that a port is in use, and what to do', async () => {
+  it('reports that a port is in use, and what to do', async () => {
     const { code, stderr } = await project.run('dev', ['--port', String(port)])
     expect(code).toBe(1)
-    expect(stderr).toContain(`Port ${port} is in use: choose another with --port`)
+    expect(stderr).toContain(`Port ${port} is in use. Choose another with --port`)
   })
 })
 
-it('npm run dev again keeps the secret and the users, and ends with all that it started', async () => {
+it('a second npm run dev keeps the secret and the users, and stops every process it started', async () => {
   const before = vars()
   const port = await freePort()
   const dev = await startDev(project, port)
@@ -87,22 +87,22 @@ it('npm run dev again keeps the secret and the users, and ends with all that it 
 })
 
 describe('npm run demo exits non-zero when', () => {
-  it('nothing listens, and says what does', async () => {
+  it('nothing listens, and says how to start the Worker', async () => {
     const { code, stderr } = await project.run('demo', ['http://127.0.0.1:1'])
     expect(code).toBe(1)
-    expect(stderr).toContain("'npm run dev' serves it")
+    expect(stderr).toContain("start it with 'npm run dev'")
   })
 
   it.each([
-    ['a status is another', 200, '{"msg":"Missing Authorization Header"}', 'expected status 401'],
+    ['a status is different', 200, '{"msg":"Missing Authorization Header"}', 'expected status 401'],
     [
-      'a body is another',
+      'a body is different',
       401,
       '{"msg":"missing"}',
       'expected {"msg":"Missing Authorization Header"}',
     ],
-    ['a body is no JSON', 401, 'Unauthorized', 'the body is no JSON'],
-  ])('%s than the lesson says', async (_, status, body, message) => {
+    ['a body is not JSON', 401, 'Unauthorized', 'the body is not JSON'],
+  ])('%s from what the lesson says', async (_, status, body, message) => {
     const server = createServer((_request, response) => response.writeHead(status).end(body))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')

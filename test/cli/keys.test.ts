@@ -15,7 +15,7 @@ const secretsIn = (text: string) =>
 const CURRENT = 'Tm90IGEgc3R1YiwganVzdCBhIHRlc3Qga2V5IQ=='
 
 describe('npm run keys -- generate', () => {
-  it('prints a secret, another each time', async () => {
+  it('prints a different secret each time', async () => {
     const [one, two] = [await keys('generate'), await keys('generate')]
     expect(one.stdout).toMatch(/^[\w+/]{43}=\n$/)
     expect(two.stdout).not.toBe(one.stdout)
@@ -31,7 +31,7 @@ describe('npm run keys -- generate', () => {
 })
 
 describe('npm run keys -- rotate', () => {
-  it('goes through its three steps in .dev.vars, keeps its other lines, and shows no secret', async () => {
+  it('rotates .dev.vars in three steps, keeps its other lines, and shows no secret', async () => {
     project.write('.dev.vars', `OTHER=kept\nJWT_SECRET=${CURRENT}\n`)
     let shown = ''
     for (const step of ['stage', 'promote', 'retire']) {
@@ -56,7 +56,7 @@ describe('npm run keys -- rotate', () => {
     ['promote', 'JWT_SECRET=a\n', "'rotate stage' first"],
     ['retire', 'JWT_SECRET=a\n', "'rotate stage' and 'rotate promote' first"],
     ['retire', 'JWT_SECRET=a\nJWT_SECRET_NEXT=b\n', 'There is no previous key'],
-  ])('%s out of order changes nothing: %j', async (step, vars, message) => {
+  ])('%s in the wrong order changes nothing: %j', async (step, vars, message) => {
     project.write('.dev.vars', vars)
     const { code, stderr } = await keys('rotate', step)
     expect(code).toBe(1)
@@ -64,7 +64,7 @@ describe('npm run keys -- rotate', () => {
     expect(read('.dev.vars')).toBe(vars)
   })
 
-  it('--remote sends the whole ring by one wrangler secret bulk a step, on standard input', async () => {
+  it('--remote sends the whole ring with one wrangler secret bulk per step, on standard input', async () => {
     const calls = project.standInForWrangler({})
     project.write('.keys.production', `JWT_SECRET='${CURRENT}'\n`)
     for (const step of ['stage', 'promote', 'retire'])
@@ -86,7 +86,7 @@ describe('npm run keys -- rotate', () => {
     expect(secretsIn(read('.keys.production'))).toEqual([next])
   })
 
-  it('--remote that wrangler refuses changes nothing here either', async () => {
+  it('--remote changes nothing locally when wrangler fails', async () => {
     project.standInForWrangler({ 'secret bulk': { code: 1, stderr: 'no permission' } })
     const before = `JWT_SECRET='${CURRENT}'\n`
     project.write('.keys.staging', before)
@@ -98,7 +98,7 @@ describe('npm run keys -- rotate', () => {
   })
 })
 
-it('npm run keys -- status names each key, and says which cannot be one', async () => {
+it('npm run keys -- status shows each key, and which are invalid', async () => {
   project.write('.dev.vars', `JWT_SECRET=${CURRENT}\nJWT_SECRET_NEXT=super-secret\n`)
   const { stdout } = await keys('status')
   expect(stdout).toMatch(/^JWT_SECRET +signs +HS256 +kid [0-9a-f]{16}$/m)

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 
 import { FILE, renderApi } from '../../src/cli/openapi.ts'
 
-it('openapi.json is what the schemas say: if not, npm run openapi', () => {
+it('openapi.json is up to date with the schemas (if not: npm run openapi)', () => {
   expect(readFileSync(FILE, 'utf8')).toBe(renderApi())
 })
 

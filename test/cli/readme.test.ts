@@ -1,37 +1,52 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { describe, expect, it } from 'vitest'
 import { experimental_getWranglerCommands as getWranglerCommands } from 'wrangler'
 
-const README = readFileSync('README.md', 'utf8')
+import { OPERATIONS } from '../../src/contract/operations.ts'
+import { ERRORS } from '../../src/errors.ts'
+
+const FILES = [
+  'README.md',
+  'src/cli/README.md',
+  'test/README.md',
+  'test/bench/README.md',
+  '.github/CONTRIBUTING.md',
+  '.github/SECURITY.md',
+]
+const pages = FILES.map((file) => ({ file, text: readFileSync(file, 'utf8') }))
+const README = pages[0]?.text ?? ''
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   scripts: Record<string, string>
 }
 
-/** What others bring: npm, a shell, the program that keeps a Flask app's users. */
-const OTHERS = /^(curl|npm install|npm run$|sqlite3|\.ci\/run$)/
+/** Commands that are not the project's: npm, git, a shell, the program that holds a Flask app's users. */
+const OTHERS = /^(curl|cd|git clone|grep|npm install|npm run$|sqlite3|\.ci\/run$)/
 
-/** Every command: the lines of shell blocks, and what stands in backquotes and begins like one. */
-function readCommands(): string[] {
-  const blocks = [...README.matchAll(/^```(sh|console)\n([^]*?)^```/gm)].flatMap(
-    ([, kind, block = '']) =>
+/** Every command of a page: the lines of shell blocks, and code in backquotes that begins like one. */
+function readCommands(page: string): string[] {
+  const blocks = [...page.matchAll(/^```(sh|console)\n([^]*?)^```/gm)].flatMap(
+    ([, language, block = '']) =>
       block
         .split('\n')
-        .filter((line) => kind === 'sh' || line.startsWith('$ '))
+        .filter((line) => language === 'sh' || line.startsWith('$ '))
         .map((line) => line.replace(/^\$ /, '')),
   )
-  const inline = [...README.matchAll(/`((?:npm|npx|\.ci\/)[^`]+)`/g)].map(([, text = '']) => text)
+  const inline = [...page.matchAll(/`((?:npm|npx|\.ci\/)[^`]+)`/g)].map(([, text = '']) =>
+    text.replaceAll(/\s+/g, ' '),
+  )
   const lines = [...blocks, ...inline].flatMap((line) => line.split(' && '))
-  return [...new Set(lines.map((line) => line.replace(/\s+#.*$/, '').trim()))].filter(Boolean)
+  return lines.map((line) => line.replace(/\s+#.*$/, '').trim()).filter(Boolean)
 }
 
-/** The words of a command; what stands in quotes is one. */
+/** The words of a command; a quoted string is one word. */
 const splitWords = (command: string) =>
   [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
 
-const commands = readCommands()
+const commands = [...new Set(pages.flatMap(({ text }) => readCommands(text)))]
 const npmRuns = commands.filter((command) => /^npm (run \w|test)/.test(command))
 const wranglerRuns = commands.filter((command) => command.startsWith('npx wrangler '))
 const ownRuns = npmRuns.filter((command) => command.includes(' -- ') && toFile(command))
@@ -45,20 +60,20 @@ function toFile(command: string): string | undefined {
   return /^node (src\/cli\/[\w-]+\.ts)$/.exec(scripts[toScript(command)] ?? '')?.[1]
 }
 
-it('the README has commands of every kind, and no other that nobody brings', () => {
+it('the pages name commands of the project and of wrangler, and no program that a reader may not have', () => {
   expect(ownRuns.length).toBeGreaterThan(10)
   expect(wranglerRuns.length).toBeGreaterThan(5)
   const known = new Set([...npmRuns, ...wranglerRuns])
   expect(commands.filter((command) => !known.has(command) && !OTHERS.test(command))).toEqual([])
 })
 
-it.each(npmRuns)('%s: package.json has that script', (command) => {
+it.each(npmRuns)('%s: package.json contains that script', (command) => {
   expect(Object.keys(scripts)).toContain(toScript(command))
 })
 
 describe('the --help of the project has', () => {
   const helps = new Map<string, Promise<string>>()
-  /** The help of a command of the project, or of what stands after it, where that has its own. */
+  /** The help of a command of the project, or of the first word after it. */
   const readHelp = (file: string, ...words: string[]) => {
     const key = [file, ...words].join(' ')
     const known = helps.get(key)
@@ -114,24 +129,114 @@ describe('wrangler has', () => {
   })
 })
 
-describe('the README links and names only what exists:', () => {
-  const headings = [...README.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+/** Without code blocks, in which `#` begins a comment. */
+const stripCode = (text: string) => text.replaceAll(/^```[^]*?^```/gm, '')
+
+/** The anchors that GitHub gives to the headings of a page. */
+const toAnchors = (text: string) =>
+  [...stripCode(text).matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
     title
       .toLowerCase()
       .replaceAll(/[^\w\s-]/g, '')
       .replaceAll(' ', '-'),
   )
-  const anchors = [...README.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = '']) => anchor)
-  const links = [...README.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path = '']) => path)
-  const names = [...README.matchAll(/`((?:src|test|\.ci|\.github)\/[\w./-]+)`/g)].map(
+
+describe.each(pages)('$file links and names only what exists:', ({ file, text }) => {
+  const links = [
+    ...[...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link = '']) => link),
+    ...[...text.matchAll(/^\[[^\]]+\]: (\S+)$/gm)].map(([, link = '']) => link),
+  ]
+  const names = [...text.matchAll(/`((?:src|test|\.ci|\.github)\/[\w./-]+)`/g)].map(
     ([, path = '']) => path,
   )
 
-  it.each([...new Set([...links, ...names])])('%s', (path) => {
+  it.each([...new Set(names)])('the path %s', (path) => {
     expect(existsSync(path)).toBe(true)
   })
 
-  it.each(anchors)('#%s', (anchor) => {
-    expect(headings).toContain(anchor)
+  it.each([...new Set(links)])('the link %s', (link) => {
+    const [path = '', anchor] = link.split('#')
+    const target = path ? join(dirname(file), path) : file
+    expect(existsSync(target)).toBe(true)
+    const anchors = anchor ? toAnchors(readFileSync(target, 'utf8')) : [anchor]
+    expect(anchors).toContain(anchor)
+  })
+
+  it('no line of prose and no table row is wider than 120 characters', () => {
+    expect(
+      stripCode(text)
+        .split('\n')
+        .filter((line) => line.length > 120),
+    ).toEqual([])
+  })
+})
+
+/** A section of the README, from its heading to the next. */
+const readSection = (title: string) =>
+  README.split(/^## /m).find((part) => part.startsWith(title)) ?? ''
+const countLines = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n').length
+const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
+
+describe('a newcomer can read the Worker:', () => {
+  const NOT_BUNDLED =
+    /^src\/(cli|client|public)\/|^src\/contract\/(openapi|operations)\.ts$|\.d\.ts$/
+  const bundled = globSync('src/**/*.ts').filter((file) => !NOT_BUNDLED.test(file))
+
+  it('the README has at most 250 lines', () => {
+    expect(countLines('README.md')).toBeLessThanOrEqual(250)
+  })
+
+  it("the files on the README's reading path have at most 1,100 lines in total", () => {
+    const list = readSection('Where things are').match(/^1\.[^]*?\n\n/m)?.[0] ?? ''
+    const files = [...list.matchAll(/\]\(([^)]+)\)/g)].map(([, file = '']) => file)
+    expect(files.length).toBeGreaterThan(10)
+    expect(sum(files.map(countLines))).toBeLessThanOrEqual(1100)
+  })
+
+  it('no bundled file has more than 200 lines', () => {
+    expect(bundled.filter((file) => countLines(file) > 200)).toEqual([])
+  })
+})
+
+describe('the tables of the README are complete:', () => {
+  it.each(Object.keys(OPERATIONS))('Endpoints has %s', (operation) => {
+    const [method = '', path = ''] = operation.replaceAll(/\{(\w+)\}/g, ':$1').split(' ')
+    const rows = readSection('Endpoints')
+      .split('\n')
+      .filter((line) => line.includes(method))
+    const paths = rows.flatMap((row) =>
+      [...row.matchAll(/`(?:[A-Z]+ )?(\/[^`?]*)/g)].map(([, named = '']) => named),
+    )
+    expect(paths).toContain(path)
+  })
+
+  it('Errors has every code of src/errors.ts, next to its status', () => {
+    const table = readSection('Errors').split('\n')
+    const codes = Object.entries(ERRORS).map(([code, { status }]) => ({ code, status }))
+    expect(codes.length).toBeGreaterThan(25)
+    const missing = codes.filter(
+      ({ code, status }) =>
+        !table.some((line) => line.includes(`\`${code}\``) && line.includes(String(status))),
+    )
+    expect(missing).toEqual([])
+  })
+
+  it('Settings has every variable of wrangler.toml', () => {
+    const [, vars = ''] = /^\[vars\]\n([^]*?)^\[/m.exec(readFileSync('wrangler.toml', 'utf8')) ?? []
+    const names = [...vars.matchAll(/^([A-Z_]+) = /gm)].map(([, name = '']) => name)
+    expect(names.length).toBeGreaterThan(10)
+    const table = readSection('Settings')
+    expect(names.filter((name) => !table.includes(`\`${name}\``))).toEqual([])
+  })
+
+  it('CONTRIBUTING.md has a row for every dependency', () => {
+    const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+    const [, table = ''] = readFileSync('.github/CONTRIBUTING.md', 'utf8').split('## Dependencies')
+    const documented = [...table.matchAll(/^\| (`[^|]+`) +\|/gm)].flatMap(
+      ([, cell = '']) => cell.match(/[^`, ]+/g) ?? [],
+    )
+    expect(documented.toSorted()).toEqual(
+      Object.keys({ ...dependencies, ...devDependencies }).toSorted(),
+    )
   })
 })

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 
-import { randomId } from '../../src/auth/random.ts'
+import { randomId } from '../../src/auth/encoding.ts'
 import { runWrangler } from '../../src/cli/cloudflare/wrangler.ts'
 import { createProject } from './project.ts'
 
@@ -18,10 +18,10 @@ const execute = (sql: string) => runD1('execute', 'DB', '--command', sql)
 
 beforeAll(() => runD1('migrations', 'apply', 'DB'), 60_000)
 
-it('a user goes through add, list, passwd, roles, disable, enable and remove', async () => {
+it('a user can be changed by add, list, passwd, roles, disable, enable and remove', async () => {
   expect(await users(['add', 'ada', '--role', 'admin', '--role', 'editor'], PASSWORD)).toEqual({
     code: 0,
-    stdout: 'ada: added\n',
+    stdout: 'ada: created\n',
     stderr: '',
   })
   expect(await list()).toEqual([
@@ -37,12 +37,12 @@ it('a user goes through add, list, passwd, roles, disable, enable and remove', a
     `name  roles         created     disabled\nada   admin editor  ${today}\n`,
   )
   expect((await users(['passwd', 'ada'], 'another horse battery')).stdout).toBe(
-    'ada: password changed, sessions ended\n',
+    'ada: password changed, sessions revoked\n',
   )
   expect((await users(['roles', 'ada', '--role', 'reader'])).stdout).toBe(
-    'ada: roles set, sessions ended\n',
+    'ada: roles set, sessions revoked\n',
   )
-  expect((await users(['disable', 'ada'])).stdout).toBe('ada: disabled, sessions ended\n')
+  expect((await users(['disable', 'ada'])).stdout).toBe('ada: disabled, sessions revoked\n')
   expect(await list()).toMatchObject([{ roles: ['reader'], disabled_at: expect.any(Number) }])
   expect((await users(['enable', 'ada'])).stdout).toBe('ada: enabled\n')
   expect(await list()).toMatchObject([{ disabled_at: null }])
@@ -50,7 +50,7 @@ it('a user goes through add, list, passwd, roles, disable, enable and remove', a
   expect(await list()).toEqual([])
 })
 
-it('a list is searched by how names begin, and comes in pages', async () => {
+it('list finds users by the beginning of their names, and prints pages', async () => {
   for (const name of ['ada', 'Adam', 'adele', 'bob']) await users(['add', name], PASSWORD)
   const { stdout } = await users(['list', 'AD', '--limit', '2'])
   expect(stdout).toMatch(/^name {2}roles[^]*\nada [^]*\nAdam [^]*\n… and more: --after 'adam'\n$/)
@@ -59,7 +59,7 @@ it('a list is searched by how names begin, and comes in pages', async () => {
   for (const name of ['Adam', 'adele', 'bob']) await users(['remove', name])
 })
 
-it('sessions shows where a user is logged in, logout ends it, and logout --everyone ends all', async () => {
+it('sessions lists where a user is logged in, logout revokes it, and logout --everyone revokes all sessions', async () => {
   await users(['add', 'eve'], PASSWORD)
   const now = Math.floor(Date.now() / 1000)
   const values = ['ada', 'eve'].map(
@@ -73,54 +73,54 @@ it('sessions shows where a user is logged in, logout ends it, and logout --every
   expect((await users(['sessions', 'ada'])).stdout).toMatch(
     new RegExp(`^started \\(UTC\\)  .*\n${minute} .* NL {7}Firefox\n$`),
   )
-  expect((await users(['logout', 'ada'])).stdout).toBe('ada: sessions ended\n')
-  const open = async (name: string) =>
+  expect((await users(['logout', 'ada'])).stdout).toBe('ada: sessions revoked\n')
+  const countSessions = async (name: string) =>
     JSON.parse((await users(['sessions', name, '--json'])).stdout).sessions.length
-  expect([await open('ada'), await open('eve')]).toEqual([0, 1])
+  expect([await countSessions('ada'), await countSessions('eve')]).toEqual([0, 1])
   const everyone = await users(['logout', '--everyone', '--json'])
   expect(everyone).toEqual({ code: 0, stdout: '{"ok":true,"sessions":1}\n', stderr: '' })
-  expect(await open('eve')).toBe(0)
+  expect(await countSessions('eve')).toBe(0)
   for (const name of ['ada', 'eve']) await users(['remove', name])
 })
 
-describe('what cannot be done exits with 1, says why, and changes nothing:', () => {
+describe('a rejected command exits with 1, gives the reason, and changes nothing', () => {
   it.each([
     [
       'a short password',
       ['add', 'bob'],
       'short\n',
-      'Password refused: Shorter than minimum length 15.',
+      'Invalid password: Shorter than minimum length 15.',
     ],
-    ['no password', ['add', 'bob'], '', 'Password refused: Shorter than minimum length 15.'],
+    ['no password', ['add', 'bob'], '', 'Invalid password: Shorter than minimum length 15.'],
     [
       'a common password',
       ['add', 'bob'],
       '1qaz2wsx3edc4rfv\n',
-      'Password refused: Is a common password.',
+      'Invalid password: Is a common password.',
     ],
     [
       'the name in the password',
       ['add', 'robert'],
       'Robert likes horses',
-      'Password refused: Contains the username.',
+      'Invalid password: Contains the username.',
     ],
     [
       'a name with a control character',
       ['add', 'bob\n'],
       PASSWORD,
-      'Username refused: Holds a control or invisible character.',
+      'Invalid username: Contains a control or invisible character.',
     ],
     [
       'a name with a space before it',
       ['add', ' bob'],
       PASSWORD,
-      'Username refused: Begins or ends with white space.',
+      'Invalid username: Begins or ends with whitespace.',
     ],
     [
       'a long name',
       ['add', 'b'.repeat(65)],
       PASSWORD,
-      'Username refused: Longer than maximum length 64.',
+      'Invalid username: Longer than maximum length 64.',
     ],
     [
       'an unknown user',
@@ -133,30 +133,41 @@ describe('what cannot be done exits with 1, says why, and changes nothing:', () 
     expect(await list()).toEqual([])
   })
 
-  it.each(['eve', 'EVE'])('a name that is taken, in whatever case: %s', async (name) => {
-    await users(['add', 'eve'], PASSWORD)
-    expect(await users(['add', name], PASSWORD)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining(`'${name}' already`),
-    })
-    await users(['remove', 'eve'])
-  })
+  it.each(['eve', 'EVE'])(
+    'add rejects a name that is taken, regardless of case: %s',
+    async (name) => {
+      await users(['add', 'eve'], PASSWORD)
+      expect(await users(['add', name], PASSWORD)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(`A user '${name}' exists already`),
+      })
+      await users(['remove', 'eve'])
+    },
+  )
 })
 
-describe('wrong usage exits with 2, shows the usage, and repeats no password:', () => {
+describe('wrong usage exits with 2, shows the usage, and repeats no password', () => {
   it.each([
     [
       'a password as an option',
       ['add', 'bob', '--password', 'hunter2'],
-      'Passwords are never options',
+      'Never pass a password as an argument',
     ],
-    ['a password as an argument', ['add', 'bob', 'hunter2'], 'A password is never one'],
+    [
+      'a password as an argument',
+      ['add', 'bob', 'hunter2'],
+      'Never pass a password as an argument',
+    ],
     ['an unknown command', ['delete', 'bob'], "Unknown command 'delete'"],
-    ['nobody named', ['add'], 'Whom?'],
-    ['nobody logged out', ['logout'], 'Whom?'],
-    ['everyone and someone', ['logout', 'bob', '--everyone'], 'Too many arguments'],
-    ['everyone removed', ['remove', '--everyone'], "'remove' takes no --everyone"],
-    ['no number of users', ['list', '--limit', 'x'], '--limit must be between 1 and 10000'],
+    ['no username', ['add'], 'Missing username. Usage: npm run users -- add <name>'],
+    ['neither a username nor everyone', ['logout'], 'Missing username'],
+    ['everyone and a username', ['logout', 'bob', '--everyone'], 'Too many arguments'],
+    ['--everyone for remove', ['remove', '--everyone'], "'remove' does not accept --everyone"],
+    [
+      'a limit that is not a number',
+      ['list', '--limit', 'x'],
+      '--limit must be between 1 and 10000',
+    ],
   ])('%s', async (_, args, message) => {
     const { code, stdout, stderr } = await users(args, PASSWORD)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
@@ -165,7 +176,7 @@ describe('wrong usage exits with 2, shows the usage, and repeats no password:', 
   })
 })
 
-it('--help, or nothing, shows the usage', async () => {
+it('the command shows its usage with --help or without arguments', async () => {
   for (const args of [['--help'], []]) {
     const { code, stdout } = await users(args)
     expect(code).toBe(0)

@@ -1,4 +1,4 @@
-// Holds what the API answers in the tests against its description.
+// Compares the responses in the tests with the OpenAPI document.
 
 import { OPERATIONS } from '../../src/contract/operations.ts'
 
@@ -8,7 +8,7 @@ const routes = Object.entries(OPERATIONS).map(([route, operation]) => {
   return { route, method, pattern, operation }
 })
 
-/** Throws when a described route answers with another status, or other fields, than its description has. */
+/** Throws when a described route responds with a status or fields that its description does not contain. */
 export async function requireDescribed(
   method: string,
   path: string,
@@ -18,12 +18,14 @@ export async function requireDescribed(
   const found = routes.find((one) => one.method === method && one.pattern.test(pathname))
   if (!found) return
   const { route, operation } = found
-  const schema = operation.answers[response.status]
+  const schema = operation.responses[response.status]
   if (!schema)
-    throw new Error(`${route} answers ${response.status}: add it in src/contract/operations.ts`)
+    throw new Error(
+      `${route} responds with ${response.status}: add it in src/contract/operations.ts`,
+    )
   const result = schema.safeParse(await response.clone().json())
   if (!result.success)
     throw new Error(
-      `${route} ${response.status} is not as src/contract/operations.ts has it: ${result.error}`,
+      `${route} ${response.status} does not match src/contract/operations.ts: ${result.error}`,
     )
 }

@@ -17,9 +17,14 @@ const send = (isolate: Isolate, method: string, path: string, token: string, bod
     body: JSON.stringify(body),
   })
 
-/** In an isolate that has just begun, so that the guard's one read of ended sessions is always counted. */
+/** Each request runs in a new isolate, so that the guard's read of the revoked sessions is counted. */
 it.each<
-  [statements: number, trips: number, title: string, ask: (i: Isolate, t: Tokens) => unknown]
+  [
+    statements: number,
+    roundTrips: number,
+    title: string,
+    request: (i: Isolate, t: Tokens) => unknown,
+  ]
 >([
   [0, 0, 'GET /health', (i) => i.fetch('/health')],
   [1, 1, 'GET /ready', (i) => i.fetch('/ready')],
@@ -50,13 +55,13 @@ it.each<
       }),
   ],
 ])(
-  '%i statements in %i round trips: %s (CF limits: 50 a request)',
-  async (statements, trips, _, ask) => {
+  'D1 runs %i statements in %i round trips for %s (D1 allows 50 queries per request)',
+  async (statements, roundTrips, _, request) => {
     const tokens = await startSession()
     const isolate = createIsolate({ SIGNUP: 'open' })
     const prepare = vi.spyOn(env.DB, 'prepare')
-    await ask(isolate, tokens)
+    await request(isolate, tokens)
     expect(prepare).toHaveBeenCalledTimes(statements)
-    expect(isolate.statements).toBe(trips)
+    expect(isolate.statements).toBe(roundTrips)
   },
 )

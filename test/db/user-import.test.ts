@@ -1,7 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 
-import { findUsers, insertUsers, packRows, toInsertRow } from '../../src/db/user-import.ts'
+import { packRows } from '../../src/cli/users/pack-rows.ts'
+import { findUsers, insertUsers, toInsertRow } from '../../src/db/user-import.ts'
 import { listUsers } from '../../src/db/users.ts'
 
 const user = (username: string, change = {}) => ({
@@ -12,59 +13,61 @@ const user = (username: string, change = {}) => ({
   disabledAt: null,
   ...change,
 })
-const add = (names: string[], maxBytes?: number) =>
+const insert = (rows: unknown[][], maxBytes?: number) =>
   insertUsers(
     env.DB,
-    packRows(
-      names.map((name) => toInsertRow(user(name))),
-      maxBytes,
-    ),
+    packRows(rows, maxBytes).map(({ json }) => json),
+  )
+const add = (names: string[], maxBytes?: number) =>
+  insert(
+    names.map((name) => toInsertRow(user(name))),
+    maxBytes,
   )
 const names = async () =>
   (await listUsers(env.DB, { limit: 10_000 })).users.map(({ username }) => username)
 
-it('users are the same after they were added, found and listed', async () => {
+it('imported users are found and listed unchanged', async () => {
   const [one, two] = [user('zoë 🔑'), user("O'Neil", { disabledAt: 7, roles: [] })]
-  await insertUsers(env.DB, packRows([one, two].map(toInsertRow)))
+  await insert([one, two].map(toInsertRow))
   const expected = [
     { id: 2, ...two },
     { id: 1, ...one },
   ].map((row) => ({ ...row, id: expect.any(Number) }))
   expect(await listUsers(env.DB, { limit: 10 })).toEqual({ users: expected, next: null })
   const [pack] = packRows(['zoë 🔑', "o'neil", 'nobody', "' OR 1=1 --"])
-  expect(await findUsers(env.DB, pack ?? { json: '[]', count: 0 })).toHaveLength(2)
+  expect(await findUsers(env.DB, pack?.json ?? '[]')).toHaveLength(2)
 })
 
-it('pages of users follow each other without a gap', async () => {
+it('the pages of the user list contain every user exactly once', async () => {
   const all = Array.from({ length: 25 }, (_, index) => `user${100 + index}`)
   await add(all)
-  const seen: string[] = []
+  const listed: string[] = []
   let after: string | null = ''
   while (after !== null) {
     const page = await listUsers(env.DB, { limit: 10, after })
-    seen.push(...page.users.map(({ username }) => username))
+    listed.push(...page.users.map(({ username }) => username))
     after = page.next
   }
-  expect(seen).toEqual(all)
+  expect(listed).toEqual(all)
 })
 
-describe('all are added, or none:', () => {
-  it('a name that is taken stops those before it and after it, in other packs too', async () => {
+describe('an import is atomic', () => {
+  it('an import adds no users if one username exists already, even in another batch', async () => {
     await add(['taken'])
     const attempt = add(['before', 'taken', 'after'], 1)
     await expect(attempt).rejects.toThrow('UNIQUE constraint failed')
     expect(await names()).toEqual(['taken'])
   })
 
-  it('so does a role list that is none, by the table itself', async () => {
+  it('an import adds no users if a CHECK constraint rejects the roles of one', async () => {
     const rows = [toInsertRow(user('one')), ['two', 'two', 'hash', '{}', 1, null]]
-    await expect(insertUsers(env.DB, packRows(rows))).rejects.toThrow('CHECK constraint failed')
+    await expect(insert(rows)).rejects.toThrow('CHECK constraint failed')
     expect(await names()).toEqual([])
   })
 })
 
-describe('a pack', () => {
-  it('holds as many rows as its bytes allow, in their order', () => {
+describe('packRows', () => {
+  it('packRows fills each pack up to its size limit and keeps the order of the rows', () => {
     const rows = ['ada', 'ёё', 'x'.repeat(20), '🔑']
     const packs = packRows(rows, 12)
     expect(packs.flatMap(({ json }) => JSON.parse(json))).toEqual(rows)
@@ -73,12 +76,12 @@ describe('a pack', () => {
     expect(packRows([])).toEqual([])
   })
 
-  it("of Werkzeug's hashes stays below what D1 takes as one value", async () => {
+  it("packRows keeps packs of users with Werkzeug's hashes below the size limit of a D1 value", async () => {
     const all = Array.from({ length: 9000 }, (_, index) => `user${10_000 + index}`)
     const rows = all.map((name) => toInsertRow(user(name, { passwordHash: 'x'.repeat(162) })))
     const packs = packRows(rows)
     for (const { json } of packs) expect(new TextEncoder().encode(json).length).toBeLessThan(1e6)
-    await insertUsers(env.DB, packs)
+    await insert(rows)
     expect(await names()).toEqual(all)
   })
 })

@@ -1,11 +1,16 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 
-import { usernameProblem } from '../../src/auth/usernames.ts'
-import { changeUser, deleteUser } from '../../src/db/user-changes.ts'
+import { validateUsername } from '../../src/auth/usernames.ts'
+import * as changes from '../../src/db/user-changes.ts'
 import { foldUsername, insertUser, listUsers } from '../../src/db/users.ts'
 import { addUser, now, readSegment, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
+
+const changeUser = (username: string, change: changes.UserChange, at = now(), keep = {}) =>
+  changes.changeUser(env.DB, { username, change, keepLastAdmin: false, ...keep }, at)
+const deleteUser = (username: string, keep = {}) =>
+  changes.deleteUser(env.DB, { username, keepLastAdmin: false, ...keep }, now())
 
 const ADA = { username: 'ada', password: 'analytical engine' }
 beforeEach(async () => {
@@ -13,17 +18,17 @@ beforeEach(async () => {
   await addUser(ADA)
 })
 
-describe("what an operator changes ends the user's sessions, and nobody else's (ASVS 7.4.2, 7.4.5):", () => {
+describe('session revocation by an operator (ASVS 7.4.2, 7.4.5)', () => {
   it.each([
-    ['disabling', () => changeUser(env.DB, 'cosmo', { disabled: true }, now())],
-    ['removing', () => deleteUser(env.DB, 'cosmo', now())],
-    ['a new password', () => changeUser(env.DB, 'cosmo', { passwordHash: 'hash' }, now())],
-    ['an operator who logs them out', () => changeUser(env.DB, 'cosmo', {}, now())],
-    ['other roles', () => changeUser(env.DB, 'cosmo', { roles: ['admin'] }, now())],
-  ])('%s', async (_, change) => {
+    ['disabling the user', () => changeUser('cosmo', { disabled: true })],
+    ['removing the user', () => deleteUser('cosmo')],
+    ['setting a password', () => changeUser('cosmo', { passwordHash: 'hash' })],
+    ['logging the user out', () => changeUser('cosmo', {})],
+    ['changing the roles', () => changeUser('cosmo', { roles: ['admin'] })],
+  ])('%s revokes the sessions of that user and of no other', async (_, change) => {
     const [tokens, adas] = [await startSession(), await startSession(ADA)]
     const { sid } = readSegment(tokens.access_token, 1)
-    expect(await change()).toMatchObject({ user: { username: 'cosmo' }, ended: [sid] })
+    expect(await change()).toMatchObject({ user: { username: 'cosmo' }, revoked: [sid] })
     const isolate = createIsolate()
     expect((await isolate.get('/protected', tokens.access_token)).status).toBe(401)
     expect((await isolate.post('/refresh', tokens.refresh_token)).status).toBe(401)
@@ -31,9 +36,9 @@ describe("what an operator changes ends the user's sessions, and nobody else's (
     expect((await isolate.post('/refresh', adas.refresh_token)).status).toBe(200)
   })
 
-  it('a user who is made again under a removed name does not inherit its tokens (ASVS 10.3.3, RFC 8725 3.8)', async () => {
+  it('a new user with the name of a removed one does not inherit its tokens (ASVS 10.3.3, RFC 8725 3.8)', async () => {
     const tokens = await startSession()
-    await deleteUser(env.DB, 'cosmo', now())
+    await deleteUser('cosmo')
     await addUser()
     const isolate = createIsolate()
     expect((await isolate.get('/protected', tokens.access_token)).status).toBe(401)
@@ -41,72 +46,75 @@ describe("what an operator changes ends the user's sessions, and nobody else's (
   })
 })
 
-it('enabling lets a disabled user log in again, and ends nothing', async () => {
-  const open = await startSession()
-  await changeUser(env.DB, 'cosmo', { disabled: false }, now())
-  expect((await createIsolate().get('/protected', open.access_token)).status).toBe(200)
-  await changeUser(env.DB, 'cosmo', { disabled: true }, now())
+it('enabling a user allows logins again and revokes no session', async () => {
+  const tokens = await startSession()
+  await changeUser('cosmo', { disabled: false })
+  expect((await createIsolate().get('/protected', tokens.access_token)).status).toBe(200)
+  await changeUser('cosmo', { disabled: true })
   expect(await startSession()).not.toHaveProperty('access_token')
-  await changeUser(env.DB, 'cosmo', { disabled: false }, now())
+  await changeUser('cosmo', { disabled: false })
   expect(await startSession()).toHaveProperty('access_token')
 })
 
-it('what a change leaves out stays as it is', async () => {
-  await changeUser(env.DB, 'cosmo', { roles: ['a'], passwordHash: 'b', disabled: true }, 5)
+it('a change keeps the fields that it omits', async () => {
+  await changeUser('cosmo', { roles: ['a'], passwordHash: 'b', disabled: true }, 5)
   const [kept] = (await listUsers(env.DB, { limit: 1, prefix: 'cosmo' })).users
   expect(kept).toMatchObject({ roles: ['a'], passwordHash: 'b', disabledAt: 5 })
   for (const change of [{ roles: ['a'] }, { passwordHash: 'b' }, { disabled: true }, {}])
-    expect(await changeUser(env.DB, 'cosmo', change, 9)).toMatchObject({ user: kept })
+    expect(await changeUser('cosmo', change, 9)).toMatchObject({ user: kept })
 })
 
-it('a change of nobody says so', async () => {
+it('a change of an unknown user returns no_user', async () => {
   for (const change of [{ disabled: true }, { disabled: false }, { roles: [] }, {}])
-    expect(await changeUser(env.DB, 'ghost', change, now())).toBe('no_user')
-  expect(await deleteUser(env.DB, 'ghost', now())).toBe('no_user')
+    expect(await changeUser('ghost', change)).toBe('no_user')
+  expect(await deleteUser('ghost')).toBe('no_user')
 })
 
-describe('where an admin must remain, the last one (ASVS 8.2.1)', () => {
-  const keep = { keepAdmin: true }
-  const takeFrom: [string, (name: string) => Promise<unknown>][] = [
-    ['is not demoted', (name) => changeUser(env.DB, name, { roles: ['x'] }, now(), keep)],
-    ['is not disabled', (name) => changeUser(env.DB, name, { disabled: true }, now(), keep)],
-    ['is not removed', (name) => deleteUser(env.DB, name, now(), keep)],
+describe('keepLastAdmin protects the last admin (ASVS 8.2.1)', () => {
+  const keep = { keepLastAdmin: true }
+  const removals: [string, (name: string) => Promise<unknown>][] = [
+    ['demoted', (name) => changeUser(name, { roles: ['x'] }, now(), keep)],
+    ['disabled', (name) => changeUser(name, { disabled: true }, now(), keep)],
+    ['removed', (name) => deleteUser(name, keep)],
   ]
-  it.each(takeFrom)('%s, and stays logged in', async (_, take) => {
-    await changeUser(env.DB, 'ada', { roles: ['admin'] }, now())
+  it.each(removals)('the last admin cannot be %s and stays logged in', async (_, remove) => {
+    await changeUser('ada', { roles: ['admin'] })
     const { access_token: token } = await startSession(ADA)
-    expect(await take('ada')).toBe('last_admin')
+    expect(await remove('ada')).toBe('last_admin')
     expect((await createIsolate().get('/protected', token)).status).toBe(200)
-    expect(await take('cosmo')).toMatchObject({ user: { username: 'cosmo' } })
+    expect(await remove('cosmo')).toMatchObject({ user: { username: 'cosmo' } })
   })
 
-  it.each(takeFrom)('%s by another at the same moment: of two, one is left', async (_, take) => {
-    for (const name of ['ada', 'cosmo']) await changeUser(env.DB, name, { roles: ['admin'] }, now())
-    const results = await Promise.all([take('ada'), take('cosmo')])
-    expect(results.filter((result) => result === 'last_admin')).toHaveLength(1)
-  })
+  it.each(removals)(
+    'when two admins are %s at the same time, one remains an admin',
+    async (_, remove) => {
+      for (const name of ['ada', 'cosmo']) await changeUser(name, { roles: ['admin'] })
+      const results = await Promise.all([remove('ada'), remove('cosmo')])
+      expect(results.filter((result) => result === 'last_admin')).toHaveLength(1)
+    },
+  )
 
-  it('a disabled admin, or a role that only looks alike, is none', async () => {
-    await changeUser(env.DB, 'ada', { roles: ['admin'] }, now())
-    await changeUser(env.DB, 'cosmo', { roles: ['admin'], disabled: true }, now())
+  it('a disabled admin or a similar role does not count as another admin', async () => {
+    await changeUser('ada', { roles: ['admin'] })
+    await changeUser('cosmo', { roles: ['admin'], disabled: true })
     await addUser({ username: 'eve', password: 'x' }, ['Admin', 'a"admin"b', 'admins', '"admin"'])
-    expect(await deleteUser(env.DB, 'ada', now(), keep)).toBe('last_admin')
+    expect(await deleteUser('ada', keep)).toBe('last_admin')
   })
 
-  it('may go all the same when no keeping is asked for', async () => {
-    await changeUser(env.DB, 'ada', { roles: ['admin'] }, now())
-    expect(await deleteUser(env.DB, 'ada', now())).toMatchObject({ user: { username: 'ada' } })
+  it('the last admin can be removed without keepLastAdmin', async () => {
+    await changeUser('ada', { roles: ['admin'] })
+    expect(await deleteUser('ada')).toMatchObject({ user: { username: 'ada' } })
   })
 })
 
-describe('a name in another case', () => {
+describe('usernames that differ only in case', () => {
   it.each([
     ['cosmo', 'Cosmo'],
     ['straße', 'STRASSE'],
     ['Zoë', 'ZOË'.normalize('NFD').normalize('NFC')],
     ['ΟΔΥΣΣΕΥΣ', 'οδυσσευς'],
     ['STRAẞE', 'straße'],
-  ])('is taken: %s, %s', async (one, other) => {
+  ])('a username cannot be added if it exists in another case: %s, %s', async (one, other) => {
     const add = (username: string) =>
       insertUser(env.DB, { username, passwordHash: 'hash', roles: [] }, now())
     await add(one)
@@ -114,26 +122,26 @@ describe('a name in another case', () => {
     expect(foldUsername(one)).toBe(foldUsername(other))
   })
 
-  it('is listed when a version from before the folded column has added it', async () => {
+  it('a username added without the folded column is listed by its prefix', async () => {
     const insert = 'INSERT INTO users (username, password_hash, created_at) VALUES (?1, ?2, 1)'
     await env.DB.prepare(insert).bind('COSMO', 'hash').run()
     const { users } = await listUsers(env.DB, { limit: 9, prefix: 'cosmo' })
     expect(users.map(({ username }) => username)).toEqual(['cosmo', 'COSMO'])
   })
 
-  it('is found by its beginning, also where that ends with a sigma', async () => {
+  it('a username is found by a prefix that ends with a sigma', async () => {
     await addUser({ username: 'ΑΣΑ', password: 'x' })
     expect((await listUsers(env.DB, { limit: 5, prefix: 'ΑΣ' })).users).toHaveLength(1)
   })
 
-  it('is found by its beginning', async () => {
+  it('a username is found by a prefix in another case', async () => {
     await addUser({ username: 'Adam', password: 'x' })
     const { users } = await listUsers(env.DB, { limit: 5, prefix: 'AD' })
     expect(users.map(({ username }) => username)).toEqual(['ada', 'Adam'])
   })
 })
 
-it('50 concurrent additions of one name make one user', async () => {
+it('adding one username 50 times concurrently creates a single user', async () => {
   const user = { username: 'eve', passwordHash: 'hash', roles: [] }
   const added = await Promise.all(Array.from({ length: 50 }, () => insertUser(env.DB, user, now())))
   expect(added.filter(Boolean)).toHaveLength(1)
@@ -141,25 +149,25 @@ it('50 concurrent additions of one name make one user', async () => {
   expect(names).toEqual(['ada', 'cosmo', 'eve'])
 })
 
-describe('a username', () => {
+describe('validateUsername', () => {
   it.each(['a', 'x'.repeat(64), '🔑'.repeat(64), 'Zoë van der Berg', 'o@example.com'])(
-    'may be %s',
-    (name) => expect(usernameProblem(name)).toBeUndefined(),
+    'a username may be %s',
+    (name) => expect(validateUsername(name)).toBeUndefined(),
   )
 
   it.each([
     ['', 'Shorter than minimum length 1.'],
     ['x'.repeat(65), 'Longer than maximum length 64.'],
-    ['a\u0000b', 'Holds a control or invisible character.'],
-    ['a\u200Bb', 'Holds a control or invisible character.'],
-    ['a\u202Eb', 'Holds a control or invisible character.'],
-    ['ada\u034F', 'Holds a control or invisible character.'],
-    ['ada\uFE0F', 'Holds a control or invisible character.'],
-    ['ㅤ', 'Holds a control or invisible character.'],
-    ['\u2800', 'Holds a control or invisible character.'],
+    ['a\u0000b', 'Contains a control or invisible character.'],
+    ['a\u200Bb', 'Contains a control or invisible character.'],
+    ['a\u202Eb', 'Contains a control or invisible character.'],
+    ['ada\u034F', 'Contains a control or invisible character.'],
+    ['ada\uFE0F', 'Contains a control or invisible character.'],
+    ['ㅤ', 'Contains a control or invisible character.'],
+    ['\u2800', 'Contains a control or invisible character.'],
     ['.', 'Is part of a path.'],
     ['..', 'Is part of a path.'],
-    [' a', 'Begins or ends with white space.'],
-    ['a\u00A0', 'Begins or ends with white space.'],
-  ])('must not be %j', (name, text) => expect(usernameProblem(name)).toBe(text))
+    [' a', 'Begins or ends with whitespace.'],
+    ['a\u00A0', 'Begins or ends with whitespace.'],
+  ])('a username must not be %j', (name, message) => expect(validateUsername(name)).toBe(message))
 })

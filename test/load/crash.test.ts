@@ -11,15 +11,15 @@ import { insertUser } from '../../src/db/users.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 
 const KILLS = 20
-/** How many clients there are at the first kill, and how many more log in during each. */
-const FIRST = 14
-const MORE = 3
+/** The number of clients at the first kill, and how many more start before each kill. */
+const INITIAL_CLIENTS = 14
+const CLIENTS_PER_KILL = 3
 const COSMO = { username: 'cosmo', password: 'space-corgi' }
 
-/** Logs in once, and refreshes from then on; it keeps the newest token whose answer has reached it. */
+/** Logs in once and then only refreshes, with the newest token that it has received. */
 class Client {
   refreshToken = ''
-  answered = 0
+  responses = 0
   logins = 0
 
   async act(host: Host): Promise<void> {
@@ -27,7 +27,7 @@ class Client {
     const text = await response.text()
     if (response.status !== 200) throw new Error(`${response.status} ${text}`)
     this.refreshToken = (JSON.parse(text) as { refresh_token: string }).refresh_token
-    this.answered += 1
+    this.responses += 1
   }
 
   #logIn = (host: Host) => {
@@ -54,7 +54,7 @@ beforeAll(async () => {
   const bindings = {
     JWT_SECRET: await generateSecret('HS256'),
     MAX_SESSIONS: '1000',
-    LOGIN_MAX_FAILURES: '1000', // a log-in under way counts as a failure until its password is right
+    LOGIN_MAX_FAILURES: '1000', // a login in progress counts as a failure until its password has been verified
     LOGIN_MAX_FAILURES_PER_NAME: '1000',
   }
   start = () => startHost(build, { latchkey: bindings }, { folder })
@@ -64,16 +64,18 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => host.dispose())
 
-/** All clients at once, until workerd is killed after some ms; then it starts on the same files again. */
+/** Runs all clients until workerd is killed, then restarts it on the same files. Returns how each client stopped. */
 async function crash(clients: Client[], afterMs: number): Promise<string[]> {
   const running = clients.map(async (client) => {
     for (;;) await client.act(host)
   })
   setTimeout(() => process.kill(host.pid, 'SIGKILL'), afterMs)
-  const ends = await Promise.allSettled(running)
+  const outcomes = await Promise.allSettled(running)
   await host.dispose()
   host = await start()
-  return ends.map((end) => (end.status === 'rejected' ? String(end.reason) : 'went on'))
+  return outcomes.map((outcome) =>
+    outcome.status === 'rejected' ? String(outcome.reason) : 'kept running',
+  )
 }
 
 const readJti = (token: string) => {
@@ -81,29 +83,30 @@ const readJti = (token: string) => {
   return (JSON.parse(claims) as { jti: string }).jti
 }
 
-it('kill -9 in the midst of 500 refreshes and log-ins loses and doubles no session, and every client goes on (ASVS 2.3.3)', async () => {
-  const clients = Array.from({ length: FIRST }, () => new Client())
+it('kill -9 during 500 refreshes and logins neither loses nor duplicates a session, and every client continues (ASVS 2.3.3)', async () => {
+  const clients = Array.from({ length: INITIAL_CLIENTS }, () => new Client())
   for (let kill = 0; kill < KILLS; kill += 1) {
-    clients.push(...Array.from({ length: MORE }, () => new Client()))
-    const ends = await crash(clients, 20 + Math.random() * 150)
-    for (const end of ends) expect(end).toMatch(/^TypeError: (fetch failed|terminated)$/)
-    for (const client of clients) await client.act(host) // with the token that it holds
+    clients.push(...Array.from({ length: CLIENTS_PER_KILL }, () => new Client()))
+    const outcomes = await crash(clients, 20 + Math.random() * 150)
+    for (const outcome of outcomes)
+      expect(outcome).toMatch(/^TypeError: (fetch failed|terminated)$/)
+    for (const client of clients) await client.act(host) // with the last token that it has received
   }
-  const sum = (count: 'answered' | 'logins') =>
+  const sum = (count: 'responses' | 'logins') =>
     clients.reduce((total, client) => total + client[count], 0)
-  expect(sum('answered')).toBeGreaterThanOrEqual(500)
+  expect(sum('responses')).toBeGreaterThanOrEqual(500)
   const { results } = await host.db
     .prepare('SELECT id, generation FROM sessions WHERE revoked_at IS NULL')
     .all<{ id: string; generation: number }>()
-  const live = results.map(({ id, generation }) => `${id}.${generation}`)
-  expect(live).toEqual(
+  const activeSessions = results.map(({ id, generation }) => `${id}.${generation}`)
+  expect(activeSessions).toEqual(
     expect.arrayContaining(clients.map((client) => readJti(client.refreshToken))),
   )
-  expect(new Set(live).size).toBe(live.length)
-  expect(live.length).toBeLessThanOrEqual(sum('logins')) // a log-in whose answer was lost has one
+  expect(new Set(activeSessions).size).toBe(activeSessions.length)
+  expect(activeSessions.length).toBeLessThanOrEqual(sum('logins')) // a login whose response was lost has a session too
   const check = await host.db.prepare('PRAGMA quick_check').all()
   expect(check.results).toEqual([{ quick_check: 'ok' }])
   console.log(
-    `${KILLS} kills, ${sum('answered')} answers; ${clients.length} clients, ${live.length} live sessions, ${sum('logins')} log-ins sent`,
+    `${KILLS} kills, ${sum('responses')} responses; ${clients.length} clients, ${activeSessions.length} active sessions, ${sum('logins')} logins sent`,
   )
 }, 240_000)

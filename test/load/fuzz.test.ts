@@ -14,10 +14,10 @@ import { type Hostile, hostile, LAIKA } from './hostile.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 
 const REQUESTS = 20_000
-const AT_ONCE = 20
+const CONCURRENCY = 20
 
 let host: Host
-/** A Worker that does nothing gets the same requests: workerd itself grows with their number. */
+/** A Worker that does nothing gets the same requests, because the memory of workerd itself grows with them. */
 let bare: Host
 beforeAll(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bare-'))
@@ -33,7 +33,7 @@ beforeAll(async () => {
     },
   })
   const passwordHash = hashPassword(LAIKA.password, argon2id)
-  // As the last admin, whom no request can take the role from.
+  // The last admin, so that no request can remove the role.
   await insertUser(host.db, { username: LAIKA.username, passwordHash, roles: ['admin'] }, 1)
   await insertUser(host.db, { username: 'x', passwordHash, roles: [] }, 1)
 }, 120_000)
@@ -41,7 +41,7 @@ afterAll(() => Promise.all([host.dispose(), bare.dispose()]))
 
 type Tokens = { access_token: string; refresh_token: string }
 
-/** New tokens: hostile requests end the sessions of old ones. */
+/** Returns new tokens, because hostile requests end the sessions of the old ones. */
 async function logIn(): Promise<Tokens> {
   const response = await host.fetch('latchkey', '/login', {
     method: 'POST',
@@ -64,10 +64,10 @@ function toHeaders({ token, headers, body }: Hostile, tokens: Tokens) {
 
 const agent = new Agent({ keepAlive: true })
 
-type Answer = { status: number; headers: IncomingHttpHeaders; text: string }
+type HttpResponse = { status: number; headers: IncomingHttpHeaders; text: string }
 
-/** Sends it over HTTP/1.1 as it is: fetch would not take every header. */
-const send = (to: Host, one: Hostile, tokens: Tokens): Promise<Answer> =>
+/** Sends a request over HTTP/1.1 unchanged, because fetch would not accept every header. */
+const send = (to: Host, one: Hostile, tokens: Tokens): Promise<HttpResponse> =>
   new Promise((resolve, reject) => {
     const { method, path, body } = one
     const headers = toHeaders(one, tokens)
@@ -76,21 +76,21 @@ const send = (to: Host, one: Hostile, tokens: Tokens): Promise<Answer> =>
       const text = Buffer.concat(await incoming.toArray()).toString()
       resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text })
     })
-    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer in 5 s')))
-    // A server may close a kept connection just when it is used again: that is no answer.
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no response in 5 s')))
+    // A server may close a keep-alive connection at the moment of its reuse: send again.
     outgoing.on('error', (error) =>
       outgoing.reusedSocket ? resolve(send(to, one, tokens)) : reject(error),
     )
     outgoing.end(body)
   })
 
-/** What is wrong with an answer, whatever was asked. */
-function* problemsOf({ method }: Hostile, { status, headers, text }: Answer) {
-  if (status > 503 || (status >= 500 && status !== 503)) yield 'a 5xx'
+/** Lists what is wrong with a response, regardless of the request. */
+function* findProblems({ method }: Hostile, { status, headers, text }: HttpResponse) {
+  if (status > 503 || (status >= 500 && status !== 503)) yield 'an undocumented 5xx status'
   if (status === 503 && !(Number(headers['retry-after']) > 0)) yield 'a 503 without Retry-After'
   if (method === 'HEAD' || status === 204) return
-  if (headers['content-type'] !== 'application/json') yield 'another content type'
-  if (!isJsonObject(text)) yield 'no JSON object'
+  if (headers['content-type'] !== 'application/json') yield 'a wrong content type'
+  if (!isJsonObject(text)) yield 'not a JSON object'
 }
 
 function isJsonObject(text: string): boolean {
@@ -101,36 +101,36 @@ function isJsonObject(text: string): boolean {
   }
 }
 
-/** The resident memory of workerd, in MiB. */
+/** Returns the resident memory of workerd, in MiB. */
 const readMemory = ({ pid }: Host) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 
-it('20,000 hostile requests over every route: JSON answers, no 5xx but the documented 503, no hang, and no memory kept (ASVS 2.2.1, 16.5.3)', async () => {
+it('20,000 hostile requests to all routes return JSON, without a hang, a memory leak or any 5xx except the documented 503 (ASVS 2.2.1, 16.5.3)', async () => {
   const statuses: Record<number, number> = {}
   const before = [host, bare].map(readMemory)
   let tokens = await logIn()
   let sent = 0
-  const batch = fc.array(hostile, { minLength: AT_ONCE, maxLength: AT_ONCE })
+  const batch = fc.array(hostile, { minLength: CONCURRENCY, maxLength: CONCURRENCY })
   const property = fc.asyncProperty(batch, async (requests) => {
     if (sent % 500 === 0) tokens = await logIn()
     sent += requests.length
     const problems = requests.map(async (one) => {
       await send(bare, one, tokens)
-      const answer = await send(host, one, tokens)
-      statuses[answer.status] = (statuses[answer.status] ?? 0) + 1
-      return [...problemsOf(one, answer)].map((problem) => ({ problem, one, answer }))
+      const response = await send(host, one, tokens)
+      statuses[response.status] = (statuses[response.status] ?? 0) + 1
+      return [...findProblems(one, response)].map((problem) => ({ problem, one, response }))
     })
     expect((await Promise.all(problems)).flat()).toEqual([])
   })
-  await fc.assert(property, { numRuns: REQUESTS / AT_ONCE })
-  const [grown = 0, bareGrown = 0] = [host, bare].map(
+  await fc.assert(property, { numRuns: REQUESTS / CONCURRENCY })
+  const [growthMib = 0, bareGrowthMib = 0] = [host, bare].map(
     (one, index) => readMemory(one) - (before[index] ?? 0),
   )
   console.log(
-    `${sent} requests: ${JSON.stringify(statuses)}; memory grew by ${grown.toFixed(0)} MiB, that of a bare Worker by ${bareGrown.toFixed(0)} MiB`,
+    `${sent} requests: ${JSON.stringify(statuses)}; memory grew by ${growthMib.toFixed(0)} MiB, with a bare Worker by ${bareGrowthMib.toFixed(0)} MiB`,
   )
   expect(Object.keys(statuses)).toEqual(
     expect.arrayContaining(['200', '201', '400', '401', '404', '409', '405', '413', '415']),
   )
-  expect(grown).toBeLessThan(bareGrown + 256) // D1 and argon2id live in the same process
+  expect(growthMib).toBeLessThan(bareGrowthMib + 256) // D1 and argon2id live in the same process
 }, 300_000)

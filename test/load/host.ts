@@ -1,4 +1,4 @@
-// The built Worker on real workerd: several Workers over one database, in one process.
+// Runs the built Worker on real workerd: several Workers with one database, in one process.
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
@@ -6,20 +6,20 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import { unstable_splitSqlQuery as splitSql, unstable_readConfig as readConfig } from 'wrangler'
+import { unstable_splitSqlQuery as splitSql, unstable_readConfig as readSettings } from 'wrangler'
 
-// wrangler's own Miniflare, so that this runs on the workerd that serves and deploys.
-const requireOfWrangler = createRequire(
+// Wrangler's Miniflare, so that tests run on the same workerd as `npm run dev`.
+const requireFromWrangler = createRequire(
   createRequire(import.meta.url).resolve('wrangler/package.json'),
 )
-const { Miniflare, convertV4MiniflareOptions } = requireOfWrangler('miniflare')
+const { Miniflare, convertV4MiniflareOptions } = requireFromWrangler('miniflare')
 
 const MIGRATIONS = 'src/db/migrations'
 
-/** Builds the Worker as it is deployed, or another `entry` in the same way; the folder of its modules. */
+/** Builds the Worker, or another `entry`, as for a deployment. Returns the folder of its modules. */
 export function buildWorker(entry?: string, { minify = true } = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-build-'))
-  const bin = join(dirname(requireOfWrangler.resolve('./package.json')), 'bin', 'wrangler.js')
+  const bin = join(dirname(requireFromWrangler.resolve('./package.json')), 'bin', 'wrangler.js')
   const script = [...(entry === undefined ? [] : [entry]), ...(minify ? [] : ['--no-minify'])]
   execFileSync(process.execPath, [bin, 'deploy', ...script, '--dry-run', '--outdir', folder], {
     env: { ...process.env, WRANGLER_SEND_METRICS: 'false' },
@@ -28,7 +28,7 @@ export function buildWorker(entry?: string, { minify = true } = {}): string {
   return folder
 }
 
-/** The modules of a build, the entry first. */
+/** Returns the modules of a build, the entry module first. */
 export function readModules(build: string) {
   const names = readdirSync(build)
   const read = (ending: string) =>
@@ -36,7 +36,7 @@ export function readModules(build: string) {
       .filter((name) => name.endsWith(ending))
       .map((path) => ({ path, contents: readFileSync(join(build, path)) }))
   const [entry] = read('.js')
-  if (!entry) throw new Error(`no module in ${build}`)
+  if (!entry) throw new Error(`No module in ${build}`)
   return [
     { type: 'ESModule', path: entry.path, contents: entry.contents.toString() },
     ...read('.wasm').map((module) => ({ type: 'CompiledWasm', ...module })),
@@ -46,11 +46,11 @@ export function readModules(build: string) {
 export type Host = {
   fetch(worker: string, path: string, init?: RequestInit): Promise<Response>
   db: D1Database
-  /** Where the first Worker is reached over HTTP. */
+  /** The HTTP address of the first Worker. */
   url: URL
-  /** Where each Worker is reached over HTTP, on a socket of its own with nothing in front. */
+  /** The HTTP address of each Worker, on a separate socket without a proxy. */
   urls: Record<string, URL>
-  /** Where the inspector of workerd listens. */
+  /** The address of workerd's inspector. */
   inspector: URL | undefined
   /** The process id of workerd. */
   pid: number
@@ -58,32 +58,32 @@ export type Host = {
 }
 
 type Options = {
-  /** How often an address may try to log in, in a minute. */
+  /** Maximum login attempts per address and minute. */
   loginLimit?: number
-  /** Gets each line that a Worker logs. */
+  /** Receives each line that a Worker logs. */
   onLog?: (line: string) => void
-  /** Keeps the database in this folder: a host that is started on it again goes on with it. */
+  /** Stores the database in this folder, so that a later host can continue with it. */
   folder?: string
-  /** Further Workers, by name with the build of each; they get the bindings of the first. */
+  /** Builds of further Workers, by name. They get the bindings of the first Worker. */
   peers?: Record<string, string>
-  /** Opens the inspector of workerd. */
+  /** Opens workerd's inspector. */
   inspect?: boolean
 }
 
-/** Starts a Worker for each entry of `workers`, by name with its bindings, over one migrated database. */
+/** Starts a Worker for each entry of `workers` (bindings by name), all with one migrated database. */
 export async function startHost(
   build: string,
   workers: Record<string, Record<string, string>>,
   { loginLimit = 1_000_000, onLog = () => {}, folder, peers = {}, inspect = false }: Options = {},
 ): Promise<Host> {
-  const { vars, compatibility_date: compatibilityDate } = readConfig({}, { hideWarnings: true })
+  const { vars, compatibility_date: compatibilityDate } = readSettings({}, { hideWarnings: true })
   const modules = readModules(build)
   const [first = '', bindingsOfFirst] = Object.entries(workers)[0] ?? []
   const all = [
     ...Object.entries(workers).map(([name, bindings]) => ({ name, modules, bindings })),
-    ...Object.entries(peers).map(([name, own]) => ({
+    ...Object.entries(peers).map(([name, peerBuild]) => ({
       name,
-      modules: readModules(own),
+      modules: readModules(peerBuild),
       bindings: bindingsOfFirst,
     })),
   ]
@@ -122,17 +122,19 @@ export async function startHost(
     pid,
     fetch: (worker, path, init) => {
       const fetcher = fetchers.get(worker)
-      if (!fetcher) throw new Error(`no Worker ${worker}`)
+      if (!fetcher) throw new Error(`No Worker named ${worker}`)
       return fetcher.fetch(`https://latchkey.test${path}`, init)
     },
     dispose: () => miniflare.dispose(),
   }
 }
 
-/** The migrations in their order, unless they have been applied in an earlier run. */
+/** Applies the migrations in order, unless an earlier run has applied them. */
 async function migrate(db: D1Database): Promise<void> {
-  const known = await db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'd1_migrations'").all()
-  if (known.results.length) return
+  const existing = await db
+    .prepare("SELECT 1 FROM sqlite_master WHERE name = 'd1_migrations'")
+    .all()
+  if (existing.results.length) return
   await db.prepare('CREATE TABLE d1_migrations (name TEXT PRIMARY KEY)').run()
   for (const file of readdirSync(MIGRATIONS).toSorted()) {
     const statements = splitSql(readFileSync(join(MIGRATIONS, file), 'utf8'))
@@ -141,7 +143,7 @@ async function migrate(db: D1Database): Promise<void> {
   }
 }
 
-/** The child processes that are workerd. */
+/** Returns the process ids of the child processes that run workerd. */
 function listChildren(): number[] {
   const tasks = readdirSync('/proc/self/task')
   const children = tasks.flatMap((task) =>

@@ -1,16 +1,16 @@
-// Requests as an attacker, or a broken client, would make them.
+// Generates requests as an attacker or a broken client would send them.
 
 import * as fc from 'fast-check'
 
 import { OPERATIONS } from '../../src/contract/operations.ts'
 
-/** Each route, with the body that it is described with. */
+/** Every route with the example body of its description. */
 const ROUTES = Object.entries(OPERATIONS).map(([route, { example }]) => ({
   route: route.replaceAll(/\{\w+\}/g, 'x'),
-  fit: JSON.stringify(example.body ?? {}),
+  validBody: JSON.stringify(example.body ?? {}),
 }))
 
-/** A request as plain data, so that a counterexample can be read. */
+/** A request as plain data, so that a counterexample is readable. */
 export type Hostile = {
   method: string
   path: string
@@ -19,10 +19,10 @@ export type Hostile = {
   body: string | Uint8Array
 }
 
-/** The admin as whom all are sent: no body below changes their password. */
+/** The admin who sends all requests. No body below changes this password. */
 export const LAIKA = { username: 'laika', password: 'barks in orbit' }
 
-/** Any text that a header may hold. */
+/** Any string that a header may contain. */
 const header = (max = 200) =>
   fc.string({
     unit: fc
@@ -34,7 +34,7 @@ const segment = fc.oneof(
   fc.base64String().map((text) => text.replace(/[+/=]/g, '_')),
   fc.json().map((json) => Buffer.from(json).toString('base64url')),
 )
-const deep = fc
+const nestedArrays = fc
   .integer({ min: 1, max: 4000 })
   .map((depth) => `${'['.repeat(depth)}${']'.repeat(depth)}`)
 const fields = fc.dictionary(
@@ -60,7 +60,7 @@ const fields = fc.dictionary(
 
 export const hostile: fc.Arbitrary<Hostile> = fc
   .record({
-    known: fc.constantFrom(...ROUTES),
+    target: fc.constantFrom(...ROUTES),
     method: fc.oneof(
       { weight: 5, arbitrary: fc.constant(undefined) }, // the route's own
       fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'),
@@ -120,21 +120,21 @@ export const hostile: fc.Arbitrary<Hostile> = fc
       { weight: 3, arbitrary: fc.constant(undefined) }, // the route's own
       fields.map((object) => JSON.stringify(object)),
       fc.json(),
-      deep,
+      nestedArrays,
       fc.string({ unit: 'binary' }),
       fc.uint8Array({ maxLength: 500 }),
       fc.constant('['.repeat(20_000)),
     ),
   })
-  .map(({ known, method, tail, token, headers, json, body = known.fit }) => {
-    const [own = '', path = ''] = known.route.split(' ')
-    const used = method ?? own
-    const sent = json ? { ...headers, 'Content-Type': 'application/json' } : headers
-    const hasBody = used !== 'GET' && used !== 'HEAD'
+  .map(({ target, method, tail, token, headers, json, body = target.validBody }) => {
+    const [routeMethod = '', path = ''] = target.route.split(' ')
+    const sentMethod = method ?? routeMethod
+    const sentHeaders = json ? { ...headers, 'Content-Type': 'application/json' } : headers
+    const hasBody = sentMethod !== 'GET' && sentMethod !== 'HEAD'
     return {
-      method: used,
+      method: sentMethod,
       path: path + tail,
-      headers: sent,
+      headers: sentHeaders,
       token,
       body: hasBody ? body : '',
     }

@@ -12,11 +12,11 @@ const COSMO = { username: 'cosmo', password: 'space-corgi' }
 
 type Send = (path: string, init?: RequestInit) => Promise<Response>
 
-/** One client: logs in, calls the guarded endpoint, refreshes; each time at whichever Worker comes up. */
+/** A client that logs in, calls the guarded endpoint and refreshes, each time on the next Worker. */
 class Client {
   access = ''
   refresh = ''
-  readonly refused: string[] = []
+  readonly rejected: string[] = []
   readonly #send: Send
 
   constructor(send: Send) {
@@ -25,30 +25,30 @@ class Client {
 
   async act(turn: number): Promise<void> {
     if (turn % 100 === 0)
-      await this.#take('/login', {
+      await this.#request('/login', {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
         body: JSON.stringify(COSMO),
       })
     else if (turn % 5 === 0)
-      await this.#take('/refresh', {
+      await this.#request('/refresh', {
         method: 'POST',
         headers: { Authorization: `Bearer ${this.refresh}` },
       })
-    else await this.#take('/protected', { headers: { Authorization: `Bearer ${this.access}` } })
+    else await this.#request('/protected', { headers: { Authorization: `Bearer ${this.access}` } })
   }
 
-  async #take(path: string, init: RequestInit): Promise<void> {
+  async #request(path: string, init: RequestInit): Promise<void> {
     const response = await this.#send(path, init)
     const body = (await response.json()) as { access_token?: string; refresh_token?: string }
     if (response.status !== 200)
-      this.refused.push(`${path} ${response.status} ${JSON.stringify(body)}`)
+      this.rejected.push(`${path} ${response.status} ${JSON.stringify(body)}`)
     this.access = body.access_token ?? this.access
     this.refresh = body.refresh_token ?? this.refresh
   }
 }
 
-/** The bindings of a ring: what is not in it is empty. */
+/** Returns the bindings of a key ring. Keys that it does not contain are empty. */
 const toBindings = (ring: Ring) => ({
   JWT_SECRET: '',
   JWT_SECRET_NEXT: '',
@@ -57,10 +57,13 @@ const toBindings = (ring: Ring) => ({
 })
 
 describe.each(['HS256', 'EdDSA'] as const)(
-  'a rotation under load from HS256 to %s',
+  'a key rotation under load from HS256 to %s',
   (algorithm) => {
     let host: Host
-    /** The rings that a Worker goes through; version n is a Worker of its own, since versions coexist. */
+    /**
+     * The key rings of a rotation. Each version is a separate Worker, because versions coexist during a
+     * deployment.
+     */
     let rings: Ring[]
 
     beforeAll(async () => {
@@ -80,7 +83,7 @@ describe.each(['HS256', 'EdDSA'] as const)(
     }, 60_000)
     afterAll(() => host.dispose())
 
-    /** Runs the load while two sites move through `plan`: pairs of versions, one at a time. */
+    /** Runs the load while two sites move through `plan`, a list of version pairs. */
     async function run(plan: [a: number, b: number][]): Promise<Client[]> {
       let sent = 0
       const step = () =>
@@ -100,7 +103,7 @@ describe.each(['HS256', 'EdDSA'] as const)(
       return clients
     }
 
-    it('rejects not one of 2,000 requests while two Workers go through it at different moments (ASVS 11.2.2)', async () => {
+    it('a key rotation rejects none of 2,000 requests while two Workers switch keys at different times (ASVS 11.2.2)', async () => {
       const clients = await run([
         [0, 0],
         [1, 0],
@@ -108,10 +111,10 @@ describe.each(['HS256', 'EdDSA'] as const)(
         [2, 1],
         [2, 2],
       ])
-      expect(clients.flatMap(({ refused }) => refused)).toEqual([])
-      // Every client has been refreshed since the promotion: now the old key may go.
+      expect(clients.flatMap(({ rejected }) => rejected)).toEqual([])
+      // Every client has refreshed since the new key started to sign, so the old key can be removed.
       for (const client of clients) await client.act(5)
-      expect(clients.flatMap(({ refused }) => refused)).toEqual([])
+      expect(clients.flatMap(({ rejected }) => rejected)).toEqual([])
       for (const site of ['a3', 'b3']) {
         for (const { access } of clients) {
           const response = await host.fetch(site, '/protected', {
@@ -122,7 +125,7 @@ describe.each(['HS256', 'EdDSA'] as const)(
       }
     })
 
-    it('refuses a token of the retired key afterwards', async () => {
+    it('a token signed with the retired key is rejected after the rotation', async () => {
       const client = new Client((path, init) => host.fetch('a0', path, init))
       await client.act(0)
       for (const [path, method, token] of [
@@ -138,13 +141,13 @@ describe.each(['HS256', 'EdDSA'] as const)(
       }
     })
 
-    it('by the shortcut, current straight to current and previous, rejects tokens under the same skew', async () => {
+    it('a rotation that skips the next key rejects tokens while two Workers switch at different times', async () => {
       const clients = await run([
         [0, 0],
         [2, 0],
         [2, 2],
       ])
-      expect(clients.flatMap(({ refused }) => refused).length).toBeGreaterThan(0)
+      expect(clients.flatMap(({ rejected }) => rejected).length).toBeGreaterThan(0)
     })
   },
 )

@@ -19,9 +19,9 @@ const preflight = (isolate: ReturnType<typeof createIsolate>, path: string, orig
     },
   })
 
-describe('an origin on the list (ASVS 3.4.2)', () => {
+describe('a listed origin (ASVS 3.4.2)', () => {
   it.each([APP, 'http://localhost:3000'])(
-    'gets its preflight answered on a guarded route without a token: %s',
+    'a preflight from the listed origin %s succeeds on a guarded route without a token',
     async (origin) => {
       const response = await preflight(open, '/protected', origin)
       expect(response.status).toBe(204)
@@ -32,7 +32,7 @@ describe('an origin on the list (ASVS 3.4.2)', () => {
     },
   )
 
-  it('may read answers and refusals, with what it needs of their headers', async () => {
+  it('a listed origin can read successful and rejected responses, including the headers it needs', async () => {
     const { access_token: token } = await startSession()
     for (const headers of [{ Origin: APP }, { Origin: APP, Authorization: `Bearer ${token}` }]) {
       const response = await open.fetch('/protected', { headers })
@@ -43,7 +43,7 @@ describe('an origin on the list (ASVS 3.4.2)', () => {
   })
 })
 
-describe('any other origin', () => {
+describe('an unlisted origin', () => {
   it.each([
     'https://evil.example',
     'null',
@@ -54,7 +54,7 @@ describe('any other origin', () => {
     `${APP}/`,
     'https://example.com',
     '*',
-  ])('may read nothing, and is not reflected: %s', async (origin) => {
+  ])('the unlisted origin %s cannot read any response and is not reflected', async (origin) => {
     for (const response of [
       await preflight(open, '/protected', origin),
       await open.fetch('/protected', { headers: { Origin: origin } }),
@@ -67,16 +67,16 @@ describe('any other origin', () => {
   })
 })
 
-it('by default no origin may: a preflight is 405', async () => {
+it('a preflight returns 405 by default, because no origin is listed', async () => {
   const response = await preflight(closed, '/protected', APP)
   expect(response.status).toBe(405)
   expect(response.headers.has('Access-Control-Allow-Origin')).toBe(false)
 })
 
 it.each(['*', 'app.example.com', `${APP}/`, `${APP}/path`, 'https://*.example.com/'])(
-  'a list that holds what is no origin stops the Worker: %s',
-  async (list) => {
-    const response = await createIsolate({ CORS_ORIGINS: list }).fetch('/protected')
+  'an invalid origin in CORS_ORIGINS makes the Worker return 503: %s',
+  async (origins) => {
+    const response = await createIsolate({ CORS_ORIGINS: origins }).fetch('/protected')
     expect(response.status).toBe(503)
   },
 )

@@ -3,25 +3,27 @@ import { env } from 'cloudflare:workers'
 import { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
 
-import { onError } from '../../src/app.ts'
-import type { AccessClaims, Claims, RefreshClaims } from '../../src/auth/tokens/verify.ts'
+import { onError } from '../../src/http/error-response.ts'
+import { openContext } from '../../src/middleware/context.ts'
+import type { AccessClaims, Claims, RefreshClaims } from '../../src/auth/tokens/claims.ts'
 import type { AppEnv } from '../../src/app-env.ts'
 import { jwtRequired } from '../../src/middleware/jwt.ts'
 import { COSMO, addUser, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
-/** Endpoints as a user of Latchkey would write them, with the app's own answers for failures. */
-const own = new Hono<AppEnv>()
+/** Routes as a developer would write them, with the error responses of the app. */
+const api = new Hono<AppEnv>()
   .onError(onError)
+  .use(openContext)
   .get('/greeting', jwtRequired({ optional: true }), (c) => {
     expectTypeOf(c.var.user).toEqualTypeOf<AccessClaims | undefined>()
     return c.json(c.var.user?.sub ?? 'stranger')
   })
-  .get('/either', jwtRequired({ verifyType: false }), (c) => {
+  .get('/either', jwtRequired({ tokenType: 'any' }), (c) => {
     expectTypeOf(c.var.user).toEqualTypeOf<Claims>()
     return c.json(c.var.user.type)
   })
-  .get('/renew', jwtRequired({ refresh: true }), (c) => {
+  .get('/renew', jwtRequired({ tokenType: 'refresh' }), (c) => {
     expectTypeOf(c.var.user).toEqualTypeOf<RefreshClaims>()
     return c.json(c.var.user.jti)
   })
@@ -33,13 +35,13 @@ const own = new Hono<AppEnv>()
   .get('/fresh', jwtRequired({ fresh: 300 }), (c) => c.json('fresh'))
   .get('/admin', jwtRequired({ roles: ['admin', 'owner'] }), (c) => c.json('admin'))
   .get('/both', jwtRequired({ fresh: 300, roles: ['editor'] }), (c) => c.json('both'))
-  .get('/wrong', jwtRequired({ refresh: true }), (c) => c.json('wrong'))
+  .get('/wrong', jwtRequired({ tokenType: 'refresh' }), (c) => c.json('wrong'))
 
 const get = (path: string, token?: string) => {
   const headers = token ? { Authorization: `Bearer ${token}` } : {}
-  return own.request(path, { headers }, env, createExecutionContext())
+  return api.request(path, { headers }, env, createExecutionContext())
 }
-const textOf = async (path: string, token: string) => (await get(path, token)).text()
+const readText = async (path: string, token: string) => (await get(path, token)).text()
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
@@ -47,7 +49,7 @@ beforeEach(async () => {
 })
 afterEach(() => vi.useRealTimers())
 
-it('where the guard has not run, reading c.var.user does not compile', () => {
+it('reading c.var.user does not compile on a route without the guard', () => {
   const unguarded = new Hono<AppEnv>().get('/unguarded', (c) => {
     expectTypeOf(c.var).not.toHaveProperty('user')
     return c.json('')
@@ -56,23 +58,23 @@ it('where the guard has not run, reading c.var.user does not compile', () => {
 })
 
 describe('{ optional: true }', () => {
-  it('lets a request without a header pass, as a stranger', async () => {
+  it('an optional guard lets a request without a token pass anonymously', async () => {
     expect(await (await get('/greeting')).json()).toBe('stranger')
   })
 
-  it('knows who sends a good token', async () => {
-    expect(await textOf('/greeting', (await startSession()).access_token)).toBe('"cosmo"')
+  it('an optional guard identifies the user of a valid token', async () => {
+    expect(await readText('/greeting', (await startSession()).access_token)).toBe('"cosmo"')
   })
 
-  it('still refuses a bad token, a refresh token and another scheme', async () => {
+  it('an optional guard still rejects an invalid token, a refresh token and another scheme', async () => {
     expect((await get('/greeting', 'x.y.z')).status).toBe(401)
     expect((await get('/greeting', (await startSession()).refresh_token)).status).toBe(401)
-    const basic = await own.request('/greeting', { headers: { Authorization: 'Basic eDp5' } }, env)
+    const basic = await api.request('/greeting', { headers: { Authorization: 'Basic eDp5' } }, env)
     expect(basic.status).toBe(401)
   })
 })
 
-it('{ fresh } asks for a new login when the last is too old, also after a refresh (RFC 9470 3, ASVS 7.5.1)', async () => {
+it('a guard with { fresh } requires a new login when the last one is too old, even after a refresh (RFC 9470 3, ASVS 7.5.1)', async () => {
   const { access_token: token, refresh_token: refreshToken } = await startSession()
   vi.setSystemTime(Date.now() + 300_000)
   expect((await get('/fresh', token)).status).toBe(200)
@@ -91,7 +93,7 @@ it('{ fresh } asks for a new login when the last is too old, also after a refres
 })
 
 describe('{ roles }', () => {
-  it('answers 403 insufficient_scope without one of them (RFC 6750 3.1, ASVS 8.1.2, 8.2.1)', async () => {
+  it('a guard with { roles } returns 403 insufficient_scope to a user without any of them (RFC 6750 3.1, ASVS 8.1.2, 8.2.1)', async () => {
     const response = await get('/admin', (await startSession()).access_token)
     expect(response.status).toBe(403)
     expect(await response.text()).toBe('{"msg":"Role required"}')
@@ -100,13 +102,13 @@ describe('{ roles }', () => {
     )
   })
 
-  it('lets pass with any of them', async () => {
+  it('a guard with { roles } accepts a user who has any of them', async () => {
     await env.DB.prepare(`UPDATE users SET roles = '["owner"]'`).run()
     expect((await get('/admin', (await startSession()).access_token)).status).toBe(200)
   })
 
   it.each(['[]', '["Admin"]', '["admin "]', '["adm","in"]'])(
-    'compares them exactly: %s',
+    'a guard compares roles exactly and rejects a user with %s',
     async (roles) => {
       await env.DB.prepare('UPDATE users SET roles = ?1').bind(roles).run()
       expect((await get('/admin', (await startSession()).access_token)).status).toBe(403)
@@ -114,31 +116,32 @@ describe('{ roles }', () => {
   )
 })
 
-describe('options together', () => {
-  it('must each hold', async () => {
+describe('combined guard options', () => {
+  it('a guard with several options accepts a token only while all of them are met', async () => {
     const { access_token: token } = await startSession()
     expect((await get('/both', token)).status).toBe(200)
     vi.setSystemTime(Date.now() + 301_000)
     expect((await get('/both', token)).status).toBe(401)
   })
 
-  it('on top of the guard verify the token once', async () => {
+  it('a second guard on the same route does not verify the token again', async () => {
     const { access_token: token } = await startSession()
     const verify = vi.spyOn(crypto.subtle, 'verify')
     await get('/both', token)
     expect(verify).toHaveBeenCalledTimes(1)
   })
 
-  it('{ refresh: true } on top of the guard takes neither kind', async () => {
+  it('a guard with { tokenType: "refresh" } behind the default guard accepts neither type of token', async () => {
     const { access_token: access, refresh_token: refresh } = await startSession()
-    expect(await textOf('/wrong', access)).toBe('{"msg":"Only refresh tokens are allowed"}')
-    expect(await textOf('/wrong', refresh)).toBe('{"msg":"Only non-refresh tokens are allowed"}')
+    expect(await readText('/wrong', access)).toBe('{"msg":"Only refresh tokens are allowed"}')
+    expect(await readText('/wrong', refresh)).toBe('{"msg":"Only non-refresh tokens are allowed"}')
   })
 })
 
-it('a user that some other middleware has set is not taken for one that the guard has verified', async () => {
+it('a guard ignores a user that other middleware has set, and requires a token', async () => {
   const spoofed = new Hono<AppEnv>()
     .onError(onError)
+    .use(openContext)
     .use(async (c, next) => {
       c.set('user' as never, { type: 'access', sub: 'admin', roles: ['admin'] } as never)
       await next()
@@ -148,10 +151,10 @@ it('a user that some other middleware has set is not taken for one that the guar
   expect((await spoofed.request('/admin', {}, env)).status).toBe(401)
 })
 
-it('{ verifyType: false } takes either kind, { refresh: true } only the one', async () => {
+it('a guard with { tokenType: "any" } accepts both types of token, with { tokenType: "refresh" } only refresh tokens', async () => {
   const { access_token: access, refresh_token: refresh } = await startSession()
-  expect(await textOf('/either', access)).toBe('"access"')
-  expect(await textOf('/either', refresh)).toBe('"refresh"')
+  expect(await readText('/either', access)).toBe('"access"')
+  expect(await readText('/either', refresh)).toBe('"refresh"')
   expect((await get('/renew', refresh)).status).toBe(200)
   expect((await get('/renew', access)).status).toBe(401)
 })

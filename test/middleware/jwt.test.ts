@@ -20,11 +20,11 @@ beforeAll(async () => {
   token = genuine.token
 })
 
-const ask = (authorization: string) =>
+const sendHeader = (authorization: string) =>
   fetchApp('/protected', { headers: { Authorization: authorization } })
 
-/** Refused with this text alone: `msg` is the only key, and the challenge describes the same. */
-async function expectRefusal(response: Response, msg: string): Promise<void> {
+/** Expects a 401 whose only key is `msg`, and a challenge with the same description. */
+async function expectRejected(response: Response, msg: string): Promise<void> {
   expect(response.status).toBe(401)
   expect(await response.text()).toBe(JSON.stringify({ msg }))
   expect(response.headers.get('Content-Type')).toBe('application/json')
@@ -33,17 +33,20 @@ async function expectRefusal(response: Response, msg: string): Promise<void> {
   )
 }
 
-describe('a forged token is refused with a fixed text, which holds nothing of it:', () => {
-  it.each(FORGERIES)('%s → %s', async (_, msg, make) => {
-    await expectRefusal(await getWithToken('/protected', await make(genuine)), msg)
-  })
+describe('a forged token', () => {
+  it.each(FORGERIES)(
+    'the guard rejects a forged token (%s) with the fixed message "%s"',
+    async (_, msg, make) => {
+      await expectRejected(await getWithToken('/protected', await make(genuine)), msg)
+    },
+  )
 
-  it('the table holds 60 and more, each with a title of its own', () => {
+  it('the table contains at least 60 forgeries, each with a unique title', () => {
     expect(FORGERIES.length).toBeGreaterThanOrEqual(60)
     expect(new Set(FORGERIES.map(([title]) => title)).size).toBe(FORGERIES.length)
   })
 
-  it('before any signature is computed, when it is too long or its key is unknown (ASVS 15.2.2)', async () => {
+  it('a token that is too long, malformed or names an unknown key is rejected before any signature check (ASVS 15.2.2)', async () => {
     const kid = 'x'.repeat(16)
     const forged = [
       await remint(genuine, { filler: 'x'.repeat(100_000) }),
@@ -57,7 +60,7 @@ describe('a forged token is refused with a fixed text, which holds nothing of it
     expect(verify).not.toHaveBeenCalled()
   })
 
-  it('to HEAD as to GET', async () => {
+  it('HEAD rejects a forged token like GET', async () => {
     const headers = { Authorization: `Bearer ${await remint(genuine, { exp: 1 })}` }
     const response = await fetchApp('/protected', { method: 'HEAD', headers })
     expect(response.status).toBe(401)
@@ -65,43 +68,46 @@ describe('a forged token is refused with a fixed text, which holds nothing of it
   })
 })
 
-describe('a genuine token passes, so that a forged one is refused for what is forged:', () => {
+describe('valid tokens are accepted, so forged ones are rejected only for the forgery', () => {
   const first = (json: object, text: string) => JSON.stringify(json).replace('{', `{${text},`)
-  const unsealed = () => token.slice(0, token.lastIndexOf('.'))
+  const withoutSignature = () => token.slice(0, token.lastIndexOf('.'))
 
   it.each<[title: string, make: (g: Genuine) => string | Promise<string>]>([
-    ['as the Worker gave it', () => token],
+    ['as issued by the Worker', () => token],
     [
-      'with spaces behind its JSON',
+      'with whitespace after its JSON',
       (g) => seal([g.header, g.claims].map(toLooseSegment).join('.')),
     ],
     ['with typ in lower case', (g) => remint(g, {}, { typ: 'jwt' })],
     ['without typ', (g) => remint(g, {}, { typ: undefined })],
-    ['with a claim that nobody knows', (g) => remint(g, { unknown: null })],
+    ['with an unknown claim', (g) => remint(g, { unknown: null })],
     ['with a role', (g) => remint(g, { roles: ['admin'] })],
-    ['with a good exp behind a bad one', (g) => withPayload(g, first(g.claims, '"exp":1'))],
-    ['with a good alg behind a bad one', (g) => withHeader(g, first(g.header, '"alg":"none"'))],
-  ])('%s', async (_, make) => {
+    ['with a valid exp after an invalid one', (g) => withPayload(g, first(g.claims, '"exp":1'))],
+    [
+      'with a valid alg after an invalid one',
+      (g) => withHeader(g, first(g.header, '"alg":"none"')),
+    ],
+  ])('the guard accepts a valid token %s', async (_, make) => {
     expect((await getWithToken('/protected', await make(genuine))).status).toBe(200)
   })
 
-  it('signed again unchanged, it is the same byte for byte', async () => {
+  it('a valid token that is signed again unchanged is identical byte for byte', async () => {
     expect(await remint(genuine, {})).toBe(token)
-    expect(await seal(unsealed())).toBe(token)
+    expect(await seal(withoutSignature())).toBe(token)
   })
 
-  it('its header may point anywhere: nothing is fetched (ASVS 9.1.3)', async () => {
+  it('the guard never fetches the URLs in a token header (ASVS 9.1.3)', async () => {
     const outbound = vi.spyOn(globalThis, 'fetch')
     const pointers = { jku: 'https://evil.test/jwks', x5u: 'https://evil.test/cert', jwk: {} }
     const header = JSON.stringify({ ...genuine.header, ...pointers })
     expect((await getWithToken('/protected', await withHeader(genuine, header))).status).toBe(200)
     const forged = await withHeader(genuine, header, { secret: OTHER })
-    await expectRefusal(await getWithToken('/protected', forged), SIGNATURE)
+    await expectRejected(await getWithToken('/protected', forged), SIGNATURE)
     expect(outbound).not.toHaveBeenCalled()
   })
 })
 
-describe('the clock, stopped (RFC 7519 4.1):', () => {
+describe('token times with a stopped clock (RFC 7519 4.1)', () => {
   const OFFSETS = [-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6]
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: now() * 1000 }))
   afterEach(() => void vi.useRealTimers())
@@ -111,35 +117,35 @@ describe('the clock, stopped (RFC 7519 4.1):', () => {
     ['nbf', INVALID, [6]],
     ['iat', INVALID, [6]],
   ])(
-    '%s from now − 6 to now + 6 seconds is "%s" at %j alone (ASVS 9.2.1)',
-    async (name, msg, at) => {
+    'the guard checks %s with 5 seconds of clock tolerance and returns "%s" only at offsets %j (ASVS 9.2.1)',
+    async (name, msg, expectedOffsets) => {
       const times = { iat: now() - 10, exp: now() + 10 }
-      const refused: number[] = []
+      const rejectedAt: number[] = []
       for (const offset of OFFSETS) {
         const shifted = await remint(genuine, { ...times, [name]: now() + offset })
         const response = await getWithToken('/protected', shifted)
         if (response.status === 200) continue
-        await expectRefusal(response, msg)
-        refused.push(offset)
+        await expectRejected(response, msg)
+        rejectedAt.push(offset)
       }
-      expect(refused).toEqual(at)
+      expect(rejectedAt).toEqual(expectedOffsets)
     },
   )
 
-  it('a token of the Worker is good for 15 minutes and five seconds, to the second', async () => {
+  it('an access token is accepted for 15 minutes plus 5 seconds of clock tolerance, to the second', async () => {
     await addUser()
     const issued = now()
-    const own = await login()
+    const issuedToken = await login()
     vi.setSystemTime((issued + 904) * 1000 + 999)
-    expect((await getWithToken('/protected', own)).status).toBe(200)
+    expect((await getWithToken('/protected', issuedToken)).status).toBe(200)
     vi.setSystemTime((issued + 905) * 1000)
-    await expectRefusal(await getWithToken('/protected', own), EXPIRED)
+    await expectRejected(await getWithToken('/protected', issuedToken), EXPIRED)
   })
 
-  it('a token lives no longer than the setting says, whatever its exp', async () => {
+  it('an access token never outlives ACCESS_TOKEN_SECONDS, regardless of its exp', async () => {
     const old = (age: number) => remint(genuine, { iat: now() - age, exp: now() + 10_000 })
     expect((await getWithToken('/protected', await old(904))).status).toBe(200)
-    await expectRefusal(await getWithToken('/protected', await old(905)), EXPIRED)
+    await expectRejected(await getWithToken('/protected', await old(905)), EXPIRED)
   })
 })
 
@@ -148,42 +154,42 @@ const TYPE =
   "Missing 'Bearer' type in 'Authorization' header. Expected 'Authorization: Bearer <JWT>'"
 const BAD = "Bad Authorization header. Expected 'Authorization: Bearer <JWT>'"
 
-/** Refused as a request without a token: the challenge has no error code (RFC 6750 3.1). */
+/** Expects the response to a request without a token: its challenge has no error code (RFC 6750 3.1). */
 async function expectNoCredentials(response: Response, msg: string): Promise<void> {
   expect(response.status).toBe(401)
   expect(await response.text()).toBe(JSON.stringify({ msg }))
   expect(response.headers.get('WWW-Authenticate')).toBe('Bearer realm="latchkey"')
 }
 
-describe('the Authorization header, around a genuine token (RFC 6750 2.1, 3.1)', () => {
+describe('the Authorization header (RFC 6750 2.1, 3.1)', () => {
   it.each<[title: string, msg: string, make: () => string]>([
-    ['empty', MISSING, () => ''],
-    ['of white space', MISSING, () => ' \t '],
-    ['of another scheme', TYPE, () => `Basic ${btoa(`${COSMO.username}:${COSMO.password}`)}`],
-    ['of another scheme with the token', TYPE, () => `JWT ${token}`],
-    ['of a scheme that begins alike', TYPE, () => `BearerToken ${token}`],
-    ['of a scheme that is cut short', TYPE, () => `Beare ${token}`],
-    ['of the token alone', TYPE, () => token],
-    ['with a tab', TYPE, () => `Bearer\t${token}`],
-    ['with a comma', TYPE, () => `Bearer,${token}`],
-    ['with a colon', TYPE, () => `Bearer: ${token}`],
-    ['without a space', TYPE, () => `Bearer${token}`],
-    ['of Bearer alone', BAD, () => 'Bearer'],
-    ['of Bearer and a space', BAD, () => 'Bearer '],
-    ['of two tokens', BAD, () => `Bearer ${token} ${token}`],
-    ['of the token and a word', BAD, () => `Bearer ${token} x`],
-    ['of Bearer twice', BAD, () => `Bearer Bearer ${token}`],
-    ['of a list', BAD, () => `Bearer ${token}, Bearer ${token}`],
-    ['of a list of schemes', BAD, () => `Bearer ${token}, Basic eA==`],
-  ])('%s is 401 without an error code: %s', async (_, msg, make) => {
-    await expectNoCredentials(await ask(make()), msg)
+    ['that is empty', MISSING, () => ''],
+    ['of whitespace only', MISSING, () => ' \t '],
+    ['with another scheme', TYPE, () => `Basic ${btoa(`${COSMO.username}:${COSMO.password}`)}`],
+    ['with the token under another scheme', TYPE, () => `JWT ${token}`],
+    ['with a scheme that only starts with Bearer', TYPE, () => `BearerToken ${token}`],
+    ['with a truncated scheme', TYPE, () => `Beare ${token}`],
+    ['with the token but no scheme', TYPE, () => token],
+    ['with a tab after the scheme', TYPE, () => `Bearer\t${token}`],
+    ['with a comma after the scheme', TYPE, () => `Bearer,${token}`],
+    ['with a colon after the scheme', TYPE, () => `Bearer: ${token}`],
+    ['without a space after the scheme', TYPE, () => `Bearer${token}`],
+    ['with the scheme but no token', BAD, () => 'Bearer'],
+    ['with the scheme and a trailing space', BAD, () => 'Bearer '],
+    ['with two tokens', BAD, () => `Bearer ${token} ${token}`],
+    ['with a word after the token', BAD, () => `Bearer ${token} x`],
+    ['with the scheme twice', BAD, () => `Bearer Bearer ${token}`],
+    ['with a list of tokens', BAD, () => `Bearer ${token}, Bearer ${token}`],
+    ['with a list of schemes', BAD, () => `Bearer ${token}, Basic eA==`],
+  ])('an Authorization header %s returns 401 without an error code: %s', async (_, msg, make) => {
+    await expectNoCredentials(await sendHeader(make()), msg)
   })
 
-  it('missing is 401 without an error code', async () => {
+  it('a request without an Authorization header returns 401 without an error code', async () => {
     await expectNoCredentials(await fetchApp('/protected'), MISSING)
   })
 
-  it('twice in one request is refused, in either order (ASVS 15.3.7)', async () => {
+  it('a request with two Authorization headers is rejected, in either order (ASVS 15.3.7)', async () => {
     for (const values of [
       [`Bearer ${token}`, `Bearer ${token}`],
       [`Bearer ${token}`, 'Basic eA=='],
@@ -199,11 +205,11 @@ describe('the Authorization header, around a genuine token (RFC 6750 2.1, 3.1)',
   })
 
   it.each(['bearer', 'BEARER', 'bEaReR', 'Bearer '])(
-    'takes the scheme in any case and any number of spaces: "%s" (RFC 9110 11.1)',
-    async (scheme) => expect((await ask(`${scheme} ${token}`)).status).toBe(200),
+    'the guard accepts the scheme in any case and with any number of spaces: "%s" (RFC 9110 11.1)',
+    async (scheme) => expect((await sendHeader(`${scheme} ${token}`)).status).toBe(200),
   )
 
-  it('is the only place for a token (RFC 6750 2, ASVS 14.2.1)', async () => {
+  it('the guard reads a token only from the Authorization header (RFC 6750 2, ASVS 14.2.1)', async () => {
     await expectNoCredentials(await fetchApp(`/protected?access_token=${token}`), MISSING)
     await expectNoCredentials(await fetchApp(`/protected?jwt=${token}`), MISSING)
     for (const name of ['Cookie', 'X-Access-Token', 'Proxy-Authorization']) {
@@ -212,7 +218,7 @@ describe('the Authorization header, around a genuine token (RFC 6750 2.1, 3.1)',
     }
   })
 
-  it('is answered with a challenge that names neither the host nor the path of the request', async () => {
+  it('the challenge contains neither the host nor the path of the request', async () => {
     const response = await fetchApp('/protected?x="', { headers: { Host: 'evil.test' } })
     await expectNoCredentials(response, MISSING)
   })

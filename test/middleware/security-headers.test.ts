@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { expect, it } from 'vitest'
 
-import { apiHeaders } from '../../src/middleware/security-headers.ts'
+import { securityHeaders } from '../../src/middleware/security-headers.ts'
 
 const STRICT = {
   'Cache-Control': 'no-store',
@@ -14,8 +14,8 @@ const STRICT = {
 }
 const PAGE = { 'Cache-Control': 'max-age=60', 'Content-Security-Policy': "default-src 'self'" }
 
-const own = new Hono()
-  .use(apiHeaders)
+const app = new Hono()
+  .use(securityHeaders)
   .get('/json', (c) => c.json('x'))
   .get('/raw', () => new Response('x'))
   .get('/empty', (c) => c.body(null, 204))
@@ -25,26 +25,26 @@ const own = new Hono()
   .get('/redirect', () => Response.redirect('https://latchkey.test/'))
 
 const headersOf = async (path: string) => {
-  const { headers } = await own.request(path)
+  const { headers } = await app.request(path)
   return Object.fromEntries(Object.keys(STRICT).map((name) => [name, headers.get(name)]))
 }
 
 it.each(['/json', '/raw', '/empty', '/nope', '/fetched', '/redirect'])(
-  'an answer carries all of them, however it was made: %s (ASVS 3.4.1)',
+  'every response has all security headers, regardless of how it was created: %s (ASVS 3.4.1)',
   async (path) => expect(await headersOf(path)).toEqual(STRICT),
 )
 
-it('a fetched answer, whose headers cannot be changed, keeps its status, body and type', async () => {
-  const response = await own.request('/fetched')
+it('a fetched response, whose headers are immutable, keeps its status, body and type', async () => {
+  const response = await app.request('/fetched')
   expect(response.status).toBe(200)
   expect(response.headers.get('Content-Type')).toBe('text/plain')
   expect(await response.text()).toBe('x')
 })
 
-it('a route that says how its answer is cached may say otherwise of the rest too', async () => {
+it('a route that sets its own Cache-Control can override the other headers too', async () => {
   expect(await headersOf('/page')).toEqual({ ...STRICT, ...PAGE })
 })
 
-it('a route that does not is held to all of them, whatever it says', async () => {
+it('a route without its own Cache-Control cannot override any security header', async () => {
   expect(await headersOf('/loose')).toEqual(STRICT)
 })

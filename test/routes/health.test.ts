@@ -1,11 +1,12 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 
-import { NEWEST } from '../../src/db/schema-check.ts'
 import { fetchApp, logged } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
-it('GET /health asks nobody: 200 with neither keys nor a database', async () => {
+const newest = env.MIGRATIONS.at(-1)?.name ?? ''
+
+it('GET /health returns 200 without keys or a database', async () => {
   const isolate = createIsolate({ JWT_SECRET: '', DB: undefined })
   const response = await isolate.fetch('/health')
   expect(response.status).toBe(200)
@@ -13,7 +14,7 @@ it('GET /health asks nobody: 200 with neither keys nor a database', async () => 
 })
 
 describe('GET /ready', () => {
-  it('is 200 when settings, keys and database are right, in one round trip', async () => {
+  it('GET /ready returns 200 after one round trip when settings, keys and database are valid', async () => {
     const isolate = createIsolate()
     const response = await isolate.fetch('/ready')
     expect(response.status).toBe(200)
@@ -27,13 +28,16 @@ describe('GET /ready', () => {
     ['settings', { LOGIN_LIMITER: undefined }],
     ['keys', { JWT_SECRET: 'super-secret' }],
     ['keys', { JWT_SECRET_NEXT: '{}' }],
-  ])('is 503 and names %s, without a detail: %j (ASVS 13.4.5)', async (name, bindings) => {
-    const response = await createIsolate(bindings).fetch('/ready')
-    expect(response.status).toBe(503)
-    expect(await response.text()).toBe(`{"error":"Not ready: ${name}"}`)
-  })
+  ])(
+    'GET /ready returns 503 and names the invalid %s without details: %j (ASVS 13.4.5)',
+    async (name, bindings) => {
+      const response = await createIsolate(bindings).fetch('/ready')
+      expect(response.status).toBe(503)
+      expect(await response.text()).toBe(`{"error":"Not ready: ${name}"}`)
+    },
+  )
 
-  it('is 503 and names the database when it fails, and 200 again without a restart', async () => {
+  it('GET /ready returns 503 while the database fails, then 200 again without a restart', async () => {
     const isolate = createIsolate()
     isolate.fault = { at: 1, when: 'before' }
     expect(await (await isolate.fetch('/ready')).text()).toBe('{"error":"Not ready: database"}')
@@ -47,28 +51,33 @@ describe('GET /ready', () => {
     ],
     ['ALTER TABLE d1_migrations RENAME TO away', 'ALTER TABLE away RENAME TO d1_migrations'],
   ])(
-    'is 503 while a migration is missing, and the log says what to type: %s',
-    async (lose, find) => {
-      const alter = (sql: string) =>
+    'GET /ready returns 503 while a migration is missing, and the log names the command to run: %s',
+    async (breakSql, restoreSql) => {
+      const execute = (sql: string) =>
         env.DB.prepare(sql)
-          .bind(...(sql.includes('?1') ? ['~', NEWEST] : []))
+          .bind(...(sql.includes('?1') ? ['~', newest] : []))
           .run()
-      await alter(lose)
+      await execute(breakSql)
       const response = await createIsolate().fetch('/ready')
-      await alter(find)
+      await execute(restoreSql)
       expect(response.status).toBe(503)
       expect(await response.text()).toBe('{"error":"Not ready: database"}')
       expect(logged.at(-1)).toContain('npm run db:migrate')
     },
   )
 
-  it('is 200 under a newer schema, so that an older build can be rolled back to', async () => {
+  it('GET /ready returns 200 with a newer schema, so that you can roll back to an older build', async () => {
     await env.DB.prepare(`INSERT INTO d1_migrations (name) VALUES ('9999_newer.sql')`).run()
     expect((await fetchApp('/ready')).status).toBe(200)
     await env.DB.prepare(`DELETE FROM d1_migrations WHERE name = '9999_newer.sql'`).run()
   })
 
-  it('asks for the migration that is the newest', () => {
-    expect(env.MIGRATIONS.at(-1)?.name).toBe(NEWEST)
+  it('GET /ready checks for the newest migration', async () => {
+    const rename = 'UPDATE d1_migrations SET name = ?1 WHERE name = ?2'
+    await env.DB.prepare(rename).bind('~', newest).run()
+    const response = await createIsolate().fetch('/ready')
+    await env.DB.prepare(rename).bind(newest, '~').run()
+    expect(response.status).toBe(503)
+    expect(logged.at(-1)).toContain(newest)
   })
 })

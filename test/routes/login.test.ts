@@ -9,8 +9,8 @@ beforeEach(() => addUser())
 const post = (body: string, type = 'application/json') =>
   fetchApp('/login', { method: 'POST', headers: { 'Content-Type': type }, body })
 
-describe('good credentials', () => {
-  it('answer with an access token, its type and its lifetime (RFC 6749 5.1, RFC 6750 4)', async () => {
+describe('a login with valid credentials', () => {
+  it('a login returns an access token, its type and its lifetime (RFC 6749 5.1, RFC 6750 4)', async () => {
     const response = await postJson('/login', COSMO)
     expect(response.status).toBe(200)
     expect(response.headers.get('Content-Type')).toBe('application/json')
@@ -23,7 +23,7 @@ describe('good credentials', () => {
     })
   })
 
-  it('give a token of exactly the documented claims (RFC 9068 2.2, ASVS 14.1.1)', async () => {
+  it('a login issues an access token with exactly the documented claims (RFC 9068 2.2, ASVS 14.1.1)', async () => {
     await env.DB.prepare(`UPDATE users SET roles = '["admin"]'`).run()
     const response = await postJson('/login', COSMO)
     const { access_token: token } = await response.json<{ access_token: string }>()
@@ -48,7 +48,7 @@ describe('good credentials', () => {
     })
   })
 
-  it('give a refresh token of exactly the documented claims', async () => {
+  it('a login issues a refresh token with exactly the documented claims', async () => {
     const response = await postJson('/login', COSMO)
     const tokens = await response.json<{ access_token: string; refresh_token: string }>()
     const access = readSegment(tokens.access_token, 1)
@@ -65,7 +65,7 @@ describe('good credentials', () => {
     })
   })
 
-  it('give another session and token id at every login (ASVS 7.2.4)', async () => {
+  it('every login gets a new session id and a new token id (ASVS 7.2.4)', async () => {
     const ids = new Set<unknown>()
     for (let login = 0; login < 3; login += 1) {
       const response = await postJson('/login', COSMO)
@@ -76,7 +76,7 @@ describe('good credentials', () => {
   })
 })
 
-it('issuer and audience are those of the settings, whatever host was asked (ASVS 9.2.3)', async () => {
+it('the issuer and audience come from the settings, regardless of the requested host (ASVS 9.2.3)', async () => {
   const response = await exports.default.fetch('https://evil.test/login', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'X-Forwarded-Host': 'evil.test' },
@@ -86,14 +86,14 @@ it('issuer and audience are those of the settings, whatever host was asked (ASVS
   expect(readSegment(token, 1)).toMatchObject({ iss: 'latchkey', aud: 'latchkey' })
 })
 
-describe('bad credentials', () => {
+describe('a login with bad credentials', () => {
   it.each([
     ['a wrong password', { ...COSMO, password: 'space-corgI' }],
-    ['an unknown user', { ...COSMO, username: 'nobody' }],
-    ['a name in another case', { ...COSMO, username: 'Cosmo' }],
+    ['an unknown username', { ...COSMO, username: 'nobody' }],
+    ['a username in another case', { ...COSMO, username: 'Cosmo' }],
     ['a password with a trailing space', { ...COSMO, password: 'space-corgi ' }],
-    ['SQL in the name', { ...COSMO, username: "' OR 1=1 --" }],
-  ])('%s is 401 with the same bytes', async (_, credentials) => {
+    ['SQL in the username', { ...COSMO, username: "' OR 1=1 --" }],
+  ])('a login with %s returns 401 with the same body, byte for byte', async (_, credentials) => {
     const response = await postJson('/login', credentials)
     expect(response.status).toBe(401)
     expect(await response.text()).toBe('{"error":"Bad username or password"}')
@@ -106,37 +106,40 @@ const NULL = ['Field may not be null.']
 const TYPE = ['Not a valid string.']
 const UNKNOWN = ['Unknown field.']
 
-describe('a body that is refused by the schema is 400 with (ASVS 2.2.1, 15.3.5)', () => {
+describe('a login body that does not match the schema', () => {
   it.each([
-    ['the missing field', '{"username":"cosmo"}', { password: MISSING }],
-    ['both missing fields', '{}', { username: MISSING, password: MISSING }],
+    ['a missing field', '{"username":"cosmo"}', { password: MISSING }],
+    ['both fields missing', '{}', { username: MISSING, password: MISSING }],
     ['an empty string', '{"username":"","password":"x"}', { username: EMPTY }],
     ['a null', '{"username":"x","password":null}', { password: NULL }],
     ['a number', '{"username":1,"password":"x"}', { username: TYPE }],
     ['a list and an object', '{"username":[],"password":{}}', { username: TYPE, password: TYPE }],
     ['an unknown field', '{"username":"x","password":"y","extra":1}', { extra: UNKNOWN }],
     [
-      'half a surrogate pair: any other would be taken for the same (ASVS 6.2.8)',
+      'a lone surrogate, which would hash like any other lone surrogate (ASVS 6.2.8)',
       String.raw`{"username":"x","password":"\ud83d"}`,
       { password: TYPE },
     ],
     [
-      'what is nested 4,000 deep',
+      'arrays nested 4,000 levels deep',
       `{"username":"x","password":${'['.repeat(4000)}${']'.repeat(4000)}}`,
       { password: TYPE },
     ],
     [
-      "every field's errors at once",
+      'several invalid fields',
       '{"username":"","extra":1}',
       { username: EMPTY, password: MISSING, extra: UNKNOWN },
     ],
-  ])('%s', async (_, body, error) => {
-    const response = await post(body)
-    expect(response.status).toBe(400)
-    expect(await response.json()).toEqual({ error })
-  })
+  ])(
+    'a login body with %s returns 400 and the errors of each field (ASVS 2.2.1, 15.3.5)',
+    async (_, body, error) => {
+      const response = await post(body)
+      expect(response.status).toBe(400)
+      expect(await response.json()).toEqual({ error })
+    },
+  )
 
-  it('names of Object.prototype as unknown fields like any other (ASVS 15.3.6)', async () => {
+  it('field names from Object.prototype are reported as unknown fields (ASVS 15.3.6)', async () => {
     const body = '{"username":"x","password":"y","__proto__":1,"constructor":2,"toString":3}'
     const response = await post(body)
     expect(response.status).toBe(400)
@@ -145,15 +148,15 @@ describe('a body that is refused by the schema is 400 with (ASVS 2.2.1, 15.3.5)'
     )
   })
 
-  it('nothing for a name that stands in it twice: the last one counts (ASVS 15.3.7)', async () => {
-    const twice = (first: string, last: string) =>
+  it('a field that appears twice is accepted, and its last value counts (ASVS 15.3.7)', async () => {
+    const postTwice = (first: string, last: string) =>
       post(`{"username":"${first}","username":"${last}","password":"${COSMO.password}"}`)
-    expect((await twice('nobody', 'cosmo')).status).toBe(200)
-    expect((await twice('cosmo', 'nobody')).status).toBe(401)
+    expect((await postTwice('nobody', 'cosmo')).status).toBe(200)
+    expect((await postTwice('cosmo', 'nobody')).status).toBe(401)
   })
 
   it.each(['[]', '"x"', '1', 'null', 'true'])(
-    '_schema when it is JSON but no object: %s',
+    'a login body that is JSON but not an object returns 400 with a _schema error: %s',
     async (body) => {
       const response = await post(body)
       expect(response.status).toBe(400)
@@ -162,9 +165,9 @@ describe('a body that is refused by the schema is 400 with (ASVS 2.2.1, 15.3.5)'
   )
 })
 
-describe('a body that is no JSON', () => {
+describe('a login body that is not JSON', () => {
   it.each(['', '{', 'username=cosmo', '{"username":"cosmo",}', '['.repeat(4000)])(
-    'is 400: %s',
+    'a login body that is not valid JSON returns 400: %s',
     async (body) => {
       const response = await post(body)
       expect(response.status).toBe(400)
@@ -173,7 +176,7 @@ describe('a body that is no JSON', () => {
   )
 
   it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', ''])(
-    'by its content type is 415, whatever it holds: %s (ASVS 3.5.2)',
+    'a login body with another content type returns 415, even if it contains valid JSON: %s (ASVS 3.5.2)',
     async (type) => {
       const response = await post(JSON.stringify(COSMO), type)
       expect(response.status).toBe(415)
@@ -181,13 +184,13 @@ describe('a body that is no JSON', () => {
     },
   )
 
-  it('by its content type is taken whatever the case and parameters of that', async () => {
+  it('the JSON content type is accepted in any case and with parameters', async () => {
     const response = await post(JSON.stringify(COSMO), 'Application/JSON; charset=utf-8')
     expect(response.status).toBe(200)
   })
 })
 
-it('a body that breaks off while it is read is a client that has left: 400, and no line in the log', async () => {
+it('a request body that breaks off returns 400 and logs nothing, because the client has disconnected', async () => {
   const body = new ReadableStream({
     start: (controller) => controller.enqueue(new TextEncoder().encode('{"username":"co')),
     pull: (controller) => controller.error(new Error('Network connection lost.')),
@@ -202,14 +205,14 @@ it('a body that breaks off while it is read is a client that has left: 400, and 
 describe('a body over 8 KiB', () => {
   const body = JSON.stringify({ username: 'cosmo', password: 'x'.repeat(8192) })
 
-  it('is 413 before it is parsed, however deep it is nested (ASVS 15.2.2)', async () => {
+  it('a body over 8 KiB returns 413 before it is parsed, however deeply it is nested (ASVS 15.2.2)', async () => {
     const response = await post(body)
     expect(response.status).toBe(413)
     expect(await response.text()).toBe('{"error":"Request body is too large"}')
     expect((await post('['.repeat(20_000))).status).toBe(413)
   })
 
-  it('is 413 also when it is streamed without a length', async () => {
+  it('a streamed body over 8 KiB without a Content-Length returns 413 too', async () => {
     let chunks = 0
     const stream = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -224,10 +227,10 @@ describe('a body over 8 KiB', () => {
     expect(chunks).toBeLessThan(100)
   })
 
-  it('is 413 one byte above the limit, not at it', async () => {
-    const frame = JSON.stringify({ username: 'cosmo', password: '' }).length
+  it('a body of exactly 8 KiB is read, and one more byte returns 413', async () => {
+    const overhead = JSON.stringify({ username: 'cosmo', password: '' }).length
     const ofSize = (bytes: number) =>
-      JSON.stringify({ username: 'cosmo', password: 'x'.repeat(bytes - frame) })
+      JSON.stringify({ username: 'cosmo', password: 'x'.repeat(bytes - overhead) })
     expect((await post(ofSize(8192))).status).toBe(401)
     expect((await post(ofSize(8193))).status).toBe(413)
   })

@@ -14,26 +14,29 @@ beforeEach(async () => {
 
 const statusOf = async (token: string) => (await isolate.get('/protected', token)).status
 
-describe('a logout ends the session at once where it happens (ASVS 7.4.1)', () => {
-  it.each(['access_token', 'refresh_token'] as const)('with the %s', async (kind) => {
-    const tokens = await startSession()
-    expect(await statusOf(tokens.access_token)).toBe(200)
-    const response = await isolate.post('/logout', tokens[kind])
-    expect(response.status).toBe(200)
-    expect(await response.text()).toBe('{"message":"Logged out"}')
-    const refused = await isolate.get('/protected', tokens.access_token)
-    expect(refused.status).toBe(401)
-    expect(await refused.text()).toBe('{"msg":"Token has been revoked"}')
-    expect((await isolate.post('/refresh', tokens.refresh_token)).status).toBe(401)
-  })
+describe('a logout (ASVS 7.4.1)', () => {
+  it.each(['access_token', 'refresh_token'] as const)(
+    'a logout with the %s ends the session immediately in this isolate (ASVS 7.4.1)',
+    async (name) => {
+      const tokens = await startSession()
+      expect(await statusOf(tokens.access_token)).toBe(200)
+      const response = await isolate.post('/logout', tokens[name])
+      expect(response.status).toBe(200)
+      expect(await response.text()).toBe('{"message":"Logged out"}')
+      const rejected = await isolate.get('/protected', tokens.access_token)
+      expect(rejected.status).toBe(401)
+      expect(await rejected.text()).toBe('{"msg":"Token has been revoked"}')
+      expect((await isolate.post('/refresh', tokens.refresh_token)).status).toBe(401)
+    },
+  )
 
-  it('and leaves the other sessions alone', async () => {
+  it('a logout leaves the other sessions of the user active', async () => {
     const [one, two] = [await startSession(), await startSession()]
     await isolate.post('/logout', one.access_token)
     expect(await statusOf(two.access_token)).toBe(200)
   })
 
-  it('a second one with the same token is a 401 that a client can ignore', async () => {
+  it('a second logout with the same token returns 401, which a client can ignore', async () => {
     const { access_token: token } = await startSession()
     await isolate.post('/logout', token)
     const again = await isolate.post('/logout', token)
@@ -41,7 +44,7 @@ describe('a logout ends the session at once where it happens (ASVS 7.4.1)', () =
     expect(await again.text()).toBe('{"msg":"Token has been revoked"}')
   })
 
-  it('a second one by way of an isolate that has not heard of the first is a success', async () => {
+  it('a second logout succeeds in an isolate that does not know about the first one yet', async () => {
     const other = createIsolate()
     const { access_token: token } = await startSession()
     await other.get('/protected', token)
@@ -50,11 +53,11 @@ describe('a logout ends the session at once where it happens (ASVS 7.4.1)', () =
   })
 })
 
-describe('a refresh token of a session that ended a day ago (ASVS 7.4.1)', () => {
+describe('a refresh token whose session was revoked a day ago (ASVS 7.4.1)', () => {
   afterEach(() => vi.useRealTimers())
 
   it.each(['/logout', '/logout?scope=others', '/logout?scope=all'])(
-    'ends nothing on %s',
+    'POST %s with a token revoked a day ago returns 401 and ends no session (ASVS 7.4.1)',
     async (path) => {
       vi.useFakeTimers({ toFake: ['Date'] })
       const { refresh_token: token } = await startSession()
@@ -69,7 +72,7 @@ describe('a refresh token of a session that ended a day ago (ASVS 7.4.1)', () =>
   )
 })
 
-it('a logout with a refresh token that was used long ago is 401, and ends the session all the same', async () => {
+it('a logout with a refresh token that was used long ago returns 401 but still ends the session', async () => {
   const first = await startSession()
   const second = await (await isolate.post('/refresh', first.refresh_token)).json<typeof first>()
   await env.DB.prepare('UPDATE sessions SET rotated_at = rotated_at - 31').run()
@@ -79,28 +82,36 @@ it('a logout with a refresh token that was used long ago is 401, and ends the se
 })
 
 describe('the scope of a logout', () => {
-  it('"others" ends the other sessions of this user and nobody else', async () => {
-    const [own, other, adas] = [await startSession(), await startSession(), await startSession(ADA)]
-    expect((await isolate.post('/logout?scope=others', own.access_token)).status).toBe(200)
-    expect(await statusOf(own.access_token)).toBe(200)
+  it('a logout with the scope "others" ends only the other sessions of this user', async () => {
+    const [current, other, ofAda] = [
+      await startSession(),
+      await startSession(),
+      await startSession(ADA),
+    ]
+    expect((await isolate.post('/logout?scope=others', current.access_token)).status).toBe(200)
+    expect(await statusOf(current.access_token)).toBe(200)
     expect(await statusOf(other.access_token)).toBe(401)
-    expect(await statusOf(adas.access_token)).toBe(200)
+    expect(await statusOf(ofAda.access_token)).toBe(200)
   })
 
-  it('"all" ends all sessions of this user and nobody else', async () => {
-    const [own, other, adas] = [await startSession(), await startSession(), await startSession(ADA)]
-    expect((await isolate.post('/logout?scope=all', own.refresh_token)).status).toBe(200)
-    expect(await statusOf(own.access_token)).toBe(401)
+  it('a logout with the scope "all" ends every session of this user and no other', async () => {
+    const [current, other, ofAda] = [
+      await startSession(),
+      await startSession(),
+      await startSession(ADA),
+    ]
+    expect((await isolate.post('/logout?scope=all', current.refresh_token)).status).toBe(200)
+    expect(await statusOf(current.access_token)).toBe(401)
     expect(await statusOf(other.access_token)).toBe(401)
     expect((await isolate.post('/refresh', other.refresh_token)).status).toBe(401)
-    expect(await statusOf(adas.access_token)).toBe(200)
+    expect(await statusOf(ofAda.access_token)).toBe(200)
   })
 
   it.each([
     ['scope=everyone', { scope: ['Must be one of: others, all.'] }],
     ['scope=all&scope=others', { scope: ['Must be one of: others, all.'] }],
     ['scpe=all', { scpe: ['Unknown field.'] }],
-  ])('that is wrong ends nothing: %s', async (query, error) => {
+  ])('a logout with an invalid query returns 400 and ends no session: %s', async (query, error) => {
     const { access_token: token } = await startSession()
     const response = await isolate.post(`/logout?${query}`, token)
     expect(response.status).toBe(400)
@@ -109,7 +120,7 @@ describe('the scope of a logout', () => {
   })
 })
 
-it('a logout without a token is refused, and one started together with a refresh leaves nothing alive (ASVS 15.4.2)', async () => {
+it('a logout without a token is rejected, and a logout that races a refresh leaves no session active (ASVS 15.4.2)', async () => {
   expect((await isolate.fetch('/logout', { method: 'POST' })).status).toBe(401)
   for (let round = 0; round < 20; round += 1) {
     const { access_token: access, refresh_token: token } = await startSession()
@@ -117,9 +128,9 @@ it('a logout without a token is refused, and one started together with a refresh
       isolate.post('/refresh', token),
       isolate.post('/logout', access),
     ])
-    const held =
+    const renewed =
       refreshed.status === 200 ? await refreshed.json<{ refresh_token: string }>() : undefined
-    expect((await isolate.post('/refresh', held?.refresh_token ?? token)).status).toBe(401)
+    expect((await isolate.post('/refresh', renewed?.refresh_token ?? token)).status).toBe(401)
     const row = await env.DB.prepare('SELECT revoked_at FROM sessions WHERE id = ?1')
       .bind(readSegment(access, 1).sid)
       .first<{ revoked_at: number | null }>()

@@ -15,20 +15,23 @@ beforeEach(async () => {
 afterEach(() => vi.useRealTimers())
 
 type Page = { sessions: Record<string, unknown>[]; next: string | null }
-const list = async (token: string, query = ''): Promise<Page> =>
+const listSessions = async (token: string, query = ''): Promise<Page> =>
   (await isolate.get(`/sessions${query}`, token)).json()
-const end = (token: string, id: unknown) =>
+const endSession = (token: string, id: unknown) =>
   isolate.fetch(`/sessions/${id}`, {
     method: 'DELETE',
     headers: { Authorization: `Bearer ${token}` },
   })
 const sidOf = (token: string) => readSegment(token, 1).sid
-const count = async (sql: string) =>
-  (await env.DB.prepare(`SELECT count(*) AS n FROM sessions WHERE ${sql}`).first<{ n: number }>())
-    ?.n
+const countSessions = async (sql: string) =>
+  (
+    await env.DB.prepare(`SELECT count(*) AS n FROM sessions WHERE ${sql}`).first<{
+      n: number
+    }>()
+  )?.n
 
 describe('GET /sessions', () => {
-  it("lists the user's live sessions, newest first, in exactly the documented fields (ASVS 15.3.1)", async () => {
+  it("GET /sessions lists the user's active sessions, newest first, with exactly the documented fields (ASVS 15.3.1)", async () => {
     const started = Math.floor(Date.now() / 1000)
     const response = await postJson('/login', COSMO, {
       'User-Agent': `\u001B${'Firefox '.repeat(100)}`,
@@ -37,7 +40,7 @@ describe('GET /sessions', () => {
     vi.setSystemTime(Date.now() + 60_000)
     const { access_token: second } = await startSession()
     await startSession(ADA)
-    expect(await list(second)).toEqual({
+    expect(await listSessions(second)).toEqual({
       sessions: [
         {
           id: sidOf(second),
@@ -62,28 +65,28 @@ describe('GET /sessions', () => {
     })
   })
 
-  it('leaves out what has ended', async () => {
-    const [own, ended] = [await startSession(), await startSession()]
-    await isolate.post('/logout', ended.access_token)
-    expect((await list(own.access_token)).sessions).toHaveLength(1)
+  it('GET /sessions omits revoked sessions', async () => {
+    const [current, revoked] = [await startSession(), await startSession()]
+    await isolate.post('/logout', revoked.access_token)
+    expect((await listSessions(current.access_token)).sessions).toHaveLength(1)
   })
 
-  it('gives every session once over all pages', async () => {
-    const own = await startSession()
+  it('GET /sessions returns every session exactly once over all pages', async () => {
+    const current = await startSession()
     for (let login = 0; login < 6; login += 1) await startSession()
     const ids: unknown[] = []
-    let page = await list(own.access_token, '?limit=3')
+    let page = await listSessions(current.access_token, '?limit=3')
     for (;;) {
       ids.push(...page.sessions.map(({ id }) => id))
       if (!page.next) break
-      page = await list(own.access_token, `?limit=3&after=${page.next}`)
+      page = await listSessions(current.access_token, `?limit=3&after=${page.next}`)
     }
     expect(ids).toHaveLength(7)
     expect(new Set(ids).size).toBe(7)
   })
 
   it.each(['limit=0', 'limit=101', 'limit=x', 'after=1', "after=1.'--", 'page=2'])(
-    'with a query that is wrong is 400: %s',
+    'GET /sessions with an invalid query returns 400: %s',
     async (query) => {
       const { access_token: token } = await startSession()
       expect((await isolate.get(`/sessions?${query}`, token)).status).toBe(400)
@@ -92,68 +95,72 @@ describe('GET /sessions', () => {
 })
 
 describe('DELETE /sessions/:id', () => {
-  it('ends one of the own sessions at once (ASVS 10.4.9)', async () => {
-    const [own, other] = [await startSession(), await startSession()]
-    const response = await end(own.access_token, sidOf(other.access_token))
+  it('DELETE /sessions/:id immediately ends another session of the same user (ASVS 10.4.9)', async () => {
+    const [current, other] = [await startSession(), await startSession()]
+    const response = await endSession(current.access_token, sidOf(other.access_token))
     expect(response.status).toBe(200)
     expect(await response.text()).toBe('{"message":"Session ended"}')
     expect((await isolate.get('/protected', other.access_token)).status).toBe(401)
-    expect((await isolate.get('/protected', own.access_token)).status).toBe(200)
+    expect((await isolate.get('/protected', current.access_token)).status).toBe(200)
   })
 
-  it("of anyone else's, an ended or an unknown one is the same 404 and ends nothing (ASVS 8.2.2)", async () => {
-    const [own, adas, ended] = [await startSession(), await startSession(ADA), await startSession()]
-    await isolate.post('/logout', ended.access_token)
-    for (const id of [sidOf(adas.access_token), sidOf(ended.access_token), 'x', "' OR 1=1 --"]) {
-      const response = await end(own.access_token, encodeURIComponent(String(id)))
+  it("DELETE /sessions/:id returns the same 404 for another user's, a revoked and an unknown session, and ends nothing (ASVS 8.2.2)", async () => {
+    const [current, ofAda, revoked] = [
+      await startSession(),
+      await startSession(ADA),
+      await startSession(),
+    ]
+    await isolate.post('/logout', revoked.access_token)
+    for (const id of [sidOf(ofAda.access_token), sidOf(revoked.access_token), 'x', "' OR 1=1 --"]) {
+      const response = await endSession(current.access_token, encodeURIComponent(String(id)))
       expect(response.status).toBe(404)
       expect(await response.text()).toBe('{"error":"Not found"}')
     }
-    expect((await isolate.get('/protected', adas.access_token)).status).toBe(200)
-    expect(await count('revoked_at IS NULL')).toBe(2)
+    expect((await isolate.get('/protected', ofAda.access_token)).status).toBe(200)
+    expect(await countSessions('revoked_at IS NULL')).toBe(2)
   })
 })
 
-describe('the cap on sessions (ASVS 7.1.2)', () => {
-  it('ends the oldest, also in the isolate that knows it as live', async () => {
-    const capped = createIsolate({ MAX_SESSIONS: '2' })
+describe('the session limit (ASVS 7.1.2)', () => {
+  it('a login above the session limit ends the oldest session, even in an isolate that has cached it as active', async () => {
+    const limited = createIsolate({ MAX_SESSIONS: '2' })
     const tokens: string[] = []
     for (let login = 0; login < 3; login += 1) {
       vi.setSystemTime(Date.now() + 1000)
       const body = JSON.stringify(COSMO)
       const headers = { 'Content-Type': 'application/json' }
-      const response = await capped.fetch('/login', { method: 'POST', headers, body })
+      const response = await limited.fetch('/login', { method: 'POST', headers, body })
       tokens.push((await response.json<{ access_token: string }>()).access_token)
-      await capped.get('/protected', tokens[0] ?? '')
+      await limited.get('/protected', tokens[0] ?? '')
     }
     const statuses = await Promise.all(
-      tokens.map(async (token) => (await capped.get('/protected', token)).status),
+      tokens.map(async (token) => (await limited.get('/protected', token)).status),
     )
     expect(statuses).toEqual([401, 200, 200])
   })
 
-  it('holds for 30 concurrent logins: the live ones are the newest 20', async () => {
-    const answers = await Promise.all(
+  it('after 30 concurrent logins, only the newest 20 sessions are active', async () => {
+    const responses = await Promise.all(
       Array.from({ length: 30 }, (_, n) =>
         postJson('/login', COSMO, { 'CF-Connecting-IP': `192.0.2.${n % 15}` }),
       ),
     )
-    const busy = answers.filter(({ status }) => status !== 200)
-    for (const _ of busy) expect((await postJson('/login', COSMO)).status).toBe(200)
-    expect(await count('revoked_at IS NULL')).toBe(20)
+    const rejected = responses.filter(({ status }) => status !== 200)
+    for (const _ of rejected) expect((await postJson('/login', COSMO)).status).toBe(200)
+    expect(await countSessions('revoked_at IS NULL')).toBe(20)
     const last = 'SELECT rowid FROM sessions ORDER BY rowid DESC LIMIT 20'
-    expect(await count(`revoked_at IS NULL AND rowid IN (${last})`)).toBe(20)
+    expect(await countSessions(`revoked_at IS NULL AND rowid IN (${last})`)).toBe(20)
   })
 })
 
-it('session ids are 128 random bits: 10,000 are all different (ASVS 7.2.3, 11.5.1)', async () => {
-  const { randomId } = await import('../../src/auth/random.ts')
+it('10,000 session ids of 128 random bits are all different (ASVS 7.2.3, 11.5.1)', async () => {
+  const { randomId } = await import('../../src/auth/encoding.ts')
   const ids = new Set(Array.from({ length: 10_000 }, () => randomId()))
   expect(ids.size).toBe(10_000)
   for (const id of ids) expect(id).toMatch(/^[\w-]{21}[AQgw]$/)
 })
 
-it('a session id that the client chooses has no effect (ASVS 7.2.4)', async () => {
+it('a session id that the client sends is ignored (ASVS 7.2.4)', async () => {
   const response = await fetchApp('/login?sid=chosen', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Cookie: 'sid=chosen', 'X-Session': 'chosen' },

@@ -22,20 +22,20 @@ beforeEach(async () => {
 })
 afterEach(() => vi.useRealTimers())
 
-const ask = (method: string, path: string, body?: unknown, bearer = token) =>
+const request = (method: string, path: string, body?: unknown, bearer = token) =>
   isolate.fetch(path, {
     method,
     headers: { Authorization: `Bearer ${bearer}`, 'Content-Type': 'application/json' },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
-const show = async (response: Response | Promise<Response>) => {
+const readResponse = async (response: Response | Promise<Response>) => {
   const { status } = await response
   return [status, await (await response).json()]
 }
-const stored = async (prefix: string) => (await listUsers(env.DB, { limit: 9, prefix })).users
-const events = () => logged.map((line) => JSON.parse(line))
+const listByPrefix = async (prefix: string) => (await listUsers(env.DB, { limit: 9, prefix })).users
+const readEvents = () => logged.map((line) => JSON.parse(line))
 
-/** Each with a body that would do. */
+/** Every admin route, with a valid body if it needs one. */
 const ROUTES: [method: string, path: string, body?: object][] = [
   ['GET', '/users'],
   ['POST', '/users', EVE],
@@ -45,63 +45,64 @@ const ROUTES: [method: string, path: string, body?: object][] = [
   ['GET', '/users/cosmo/sessions'],
   ['DELETE', '/users/cosmo/sessions'],
 ]
-const everything = async () =>
+const readTables = async () =>
   (
     await env.DB.batch(
       ['users', 'sessions'].map((table) => env.DB.prepare(`SELECT * FROM ${table}`)),
     )
   ).map(({ results }) => results)
 
-describe('nobody but an admin who has logged in lately gets in, and nothing changes:', () => {
-  it('the table below has every route under /users', () => {
-    const own = listEndpoints(app).filter(({ name }) => name.includes(' /users'))
+describe('access to the admin routes', () => {
+  it('the table of admin routes lists every route under /users', () => {
+    const registered = listEndpoints(app).filter(({ name }) => name.includes(' /users'))
     const names = ROUTES.map(([method, path]) => `${method} ${path.replace('cosmo', ':username')}`)
-    expect(own.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
+    expect(registered.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
   })
 
   it.each(ROUTES)(
-    '%s %s without the role (ASVS 8.1.2, 8.2.1, 8.3.1)',
+    '%s %s without the admin role returns 403 and changes nothing (ASVS 8.1.2, 8.2.1, 8.3.1)',
     async (...[method, path, body]) => {
-      const { access_token: cosmos } = await startSession()
-      const before = await everything()
-      const response = await ask(method, path, body, cosmos)
-      expect(await show(response)).toEqual([403, { msg: 'Role required' }])
+      const { access_token: tokenOfCosmo } = await startSession()
+      const before = await readTables()
+      const response = await request(method, path, body, tokenOfCosmo)
+      expect(await readResponse(response)).toEqual([403, { msg: 'Role required' }])
       expect(response.headers.get('WWW-Authenticate')).toContain('error="insufficient_scope"')
-      expect(await everything()).toEqual(before)
+      expect(await readTables()).toEqual(before)
     },
   )
 
   it.each(ROUTES)(
-    '%s %s with a login of 15 minutes ago (ASVS 7.5.1)',
+    '%s %s more than 15 minutes after the login returns 401 and changes nothing (ASVS 7.5.1)',
     async (...[method, path, body]) => {
       const { refresh_token: old } = await startSession(ADMIN)
       vi.setSystemTime(Date.now() + 901_000)
       const renewed = await isolate.post('/refresh', old)
       const { access_token: stale } = await renewed.json<{ access_token: string }>()
-      const before = await everything()
-      const response = await ask(method, path, body, stale)
-      expect(await show(response)).toEqual([401, { msg: 'Fresh token required' }])
+      const before = await readTables()
+      const response = await request(method, path, body, stale)
+      expect(await readResponse(response)).toEqual([401, { msg: 'Fresh token required' }])
       expect(response.headers.get('WWW-Authenticate')).toContain('max_age="900"')
-      expect(await everything()).toEqual(before)
+      expect(await readTables()).toEqual(before)
     },
   )
 })
 
-it('a demoted admin is refused at once, also where that is not known yet (ASVS 7.4.2)', async () => {
+it('a demoted admin is rejected immediately, even in an isolate that still caches the session as active (ASVS 7.4.2)', async () => {
   const elsewhere = createIsolate()
   await addUser({ username: 'bob', password: 'analytical engine' }, ['admin'])
-  const { access_token: bobs } = await startSession({ ...ADMIN, username: 'bob' })
-  expect((await elsewhere.get('/users', bobs)).status).toBe(200)
-  expect((await ask('PATCH', '/users/bob', { roles: [] })).status).toBe(200)
-  expect((await elsewhere.get('/protected', bobs)).status).toBe(200)
-  expect((await elsewhere.get('/users', bobs)).status).toBe(401)
+  const { access_token: tokenOfBob } = await startSession({ ...ADMIN, username: 'bob' })
+  expect((await elsewhere.get('/users', tokenOfBob)).status).toBe(200)
+  expect((await request('PATCH', '/users/bob', { roles: [] })).status).toBe(200)
+  expect((await elsewhere.get('/protected', tokenOfBob)).status).toBe(200)
+  expect((await elsewhere.get('/users', tokenOfBob)).status).toBe(401)
 })
 
-it('a login that was under way while its user was demoted gives the roles that they have then', async () => {
+it('a login during which the user is demoted issues a token with the new roles', async () => {
   const { username, password } = ADMIN
   const slow = createIsolate()
   slow.beforeStatement = async (number) => {
-    if (number === 2) await changeUser(env.DB, username, { roles: ['reader'] }, 1)
+    const demotion = { username, change: { roles: ['reader'] }, keepLastAdmin: false }
+    if (number === 2) await changeUser(env.DB, demotion, 1)
   }
   const headers = { 'Content-Type': 'application/json' }
   const body = JSON.stringify({ username, password })
@@ -111,8 +112,8 @@ it('a login that was under way while its user was demoted gives the roles that t
 })
 
 describe('GET /users', () => {
-  it('lists users by name in exactly the documented fields, without their hashes (ASVS 15.3.1)', async () => {
-    expect(await show(ask('GET', '/users'))).toEqual([
+  it('GET /users lists users by name with exactly the documented fields and without password hashes (ASVS 15.3.1)', async () => {
+    expect(await readResponse(request('GET', '/users'))).toEqual([
       200,
       {
         users: [
@@ -129,7 +130,7 @@ describe('GET /users', () => {
     ])
   })
 
-  it('gives everyone once over all pages, whatever their names hold', async () => {
+  it('GET /users returns every user exactly once over all pages, regardless of special characters in usernames', async () => {
     const names = ['Ab', 'aB c', 'ab%', 'ab_', 'ab&x=1', 'abß', 'ab🔑', 'xy']
     for (const username of names) await addUser({ username, password: 'x' })
     const seen: string[] = []
@@ -140,29 +141,35 @@ describe('GET /users', () => {
         limit: '2',
         after: next,
       }).toString()
-      const page = await (await ask('GET', `/users?${query}`)).json<List>()
+      const page = await (await request('GET', `/users?${query}`)).json<List>()
       seen.push(...page.users.map(({ username }) => username))
       next = page.next
     }
     expect(seen.toSorted()).toEqual(names.slice(0, -1).toSorted())
   })
 
-  it.each(['%', '_', "' OR 1=1 --", 'x'])('takes %j as it stands', async (prefix) => {
-    const query = new URLSearchParams({ prefix })
-    expect(await show(ask('GET', `/users?${query}`))).toEqual([200, { users: [], next: null }])
-  })
+  it.each(['%', '_', "' OR 1=1 --", 'x'])(
+    'GET /users matches the prefix %j literally',
+    async (prefix) => {
+      const query = new URLSearchParams({ prefix })
+      expect(await readResponse(request('GET', `/users?${query}`))).toEqual([
+        200,
+        { users: [], next: null },
+      ])
+    },
+  )
 
   it.each(['limit=0', 'limit=101', 'limit=x', `prefix=${'x'.repeat(129)}`, 'page=2'])(
-    'with a query that is wrong is 400: %s',
-    async (query) => expect((await ask('GET', `/users?${query}`)).status).toBe(400),
+    'GET /users with an invalid query returns 400: %s',
+    async (query) => expect((await request('GET', `/users?${query}`)).status).toBe(400),
   )
 })
 
 type List = { users: { username: string }[]; next: string | null }
 
 describe('POST /users', () => {
-  it('adds a user who can log in, and says where they are', async () => {
-    const response = await ask('POST', '/users', EVE)
+  it('POST /users adds a user who can log in, and returns a Location header', async () => {
+    const response = await request('POST', '/users', EVE)
     expect(response.headers.get('Location')).toBe('/users/eve')
     const entry = {
       username: 'eve',
@@ -170,108 +177,128 @@ describe('POST /users', () => {
       created_at: expect.any(Number),
       disabled_at: null,
     }
-    expect(await show(response)).toEqual([201, entry])
-    expect(await show(ask('GET', '/users/eve'))).toEqual([200, entry])
+    expect(await readResponse(response)).toEqual([201, entry])
+    expect(await readResponse(request('GET', '/users/eve'))).toEqual([200, entry])
     const { username, password } = EVE
     const tokens = await startSession({ username, password })
     expect(readSegment(tokens.access_token, 1)).toMatchObject({ sub: 'eve', roles: ['editor'] })
   })
 
-  it('takes a name in NFC, and finds it however it is spelled in the path', async () => {
+  it('POST /users normalises the username to NFC, and a path finds the user in either form', async () => {
     const name = 'Zoe\u0308 / 100%'
-    const response = await ask('POST', '/users', { ...EVE, username: name })
+    const response = await request('POST', '/users', { ...EVE, username: name })
     const path = response.headers.get('Location') ?? ''
-    expect(await show(ask('GET', path))).toMatchObject([200, { username: name.normalize('NFC') }])
-    const spelled = `/users/${encodeURIComponent(name)}`
-    expect(await show(ask('DELETE', spelled))).toEqual([200, { message: 'User removed' }])
+    expect(await readResponse(request('GET', path))).toMatchObject([
+      200,
+      { username: name.normalize('NFC') },
+    ])
+    const decomposed = `/users/${encodeURIComponent(name)}`
+    expect(await readResponse(request('DELETE', decomposed))).toEqual([
+      200,
+      { message: 'User removed' },
+    ])
   })
 
   it.each<[title: string, change: object, error: object]>([
-    ['no username', { username: '' }, { username: ['Shorter than minimum length 1.'] }],
-    ['a long one', { username: 'x'.repeat(65) }, { username: ['Longer than maximum length 64.'] }],
+    ['an empty username', { username: '' }, { username: ['Shorter than minimum length 1.'] }],
     [
-      'a control character',
+      'a username that is too long',
+      { username: 'x'.repeat(65) },
+      { username: ['Longer than maximum length 64.'] },
+    ],
+    [
+      'a control character in the username',
       { username: 'a\u0007b' },
-      { username: ['Holds a control or invisible character.'] },
+      { username: ['Contains a control or invisible character.'] },
     ],
     [
-      'white space around',
+      'whitespace around the username',
       { username: 'eve\u00A0' },
-      { username: ['Begins or ends with white space.'] },
+      { username: ['Begins or ends with whitespace.'] },
     ],
-    ['half a character', { username: '\uD800' }, { username: ['Not a valid string.'] }],
     [
-      'a name and a password that do not fit',
+      'a lone surrogate in the username',
+      { username: '\uD800' },
+      { username: ['Not a valid string.'] },
+    ],
+    [
+      'an invalid username and an invalid password',
       { username: ' x', password: 'short' },
       {
-        username: ['Begins or ends with white space.'],
+        username: ['Begins or ends with whitespace.'],
         password: ['Shorter than minimum length 15.'],
       },
     ],
     [
-      'a password with the name',
+      'a password that contains the username',
       { password: 'EVE and 1234567', username: 'eve and' },
       { password: ['Contains the username.'] },
     ],
-    ['a common one', { password: '1qaz2wsx3edc4rfv' }, { password: ['Is a common password.'] }],
-    ['roles that are no list', { roles: 'admin' }, { roles: ['Not a valid list.'] }],
-    ['a role that is none', { roles: ['a', ''] }, { 'roles.1': ['Not a valid role.'] }],
-    ['a role with a quote', { roles: ['"admin'] }, { 'roles.0': ['Not a valid role.'] }],
-    ['a role of another type', { roles: [7] }, { 'roles.0': ['Not a valid string.'] }],
+    [
+      'a common password',
+      { password: '1qaz2wsx3edc4rfv' },
+      { password: ['Is a common password.'] },
+    ],
+    ['roles that are not a list', { roles: 'admin' }, { roles: ['Not a valid list.'] }],
+    ['an empty role', { roles: ['a', ''] }, { 'roles.1': ['Not a valid role.'] }],
+    ['a quote in a role', { roles: ['"admin'] }, { 'roles.0': ['Not a valid role.'] }],
+    ['a number as a role', { roles: [7] }, { 'roles.0': ['Not a valid string.'] }],
     [
       'too many roles',
       { roles: Array.from({ length: 51 }, (_, n) => `r${n}`) },
       { roles: ['Longer than maximum length 50.'] },
     ],
-    ['a field too many', { disabled: true }, { disabled: ['Unknown field.'] }],
-  ])('refuses %s with 400, and adds nobody', async (_, change, error) => {
-    expect(await show(ask('POST', '/users', { ...EVE, ...change }))).toEqual([400, { error }])
+    ['an unknown field', { disabled: true }, { disabled: ['Unknown field.'] }],
+  ])('POST /users with %s returns 400 and adds nobody', async (_, change, error) => {
+    expect(await readResponse(request('POST', '/users', { ...EVE, ...change }))).toEqual([
+      400,
+      { error },
+    ])
     expect((await listUsers(env.DB, { limit: 9 })).users).toHaveLength(2)
   })
 
   it.each(['cosmo', 'Cosmo', 'COSMO'])(
-    'refuses %s, who is there in some case, with 409',
+    'POST /users rejects the username %s with 409, because usernames are unique regardless of case',
     async (username) => {
-      expect(await show(ask('POST', '/users', { ...EVE, username }))).toEqual([
+      expect(await readResponse(request('POST', '/users', { ...EVE, username }))).toEqual([
         409,
         { error: { username: ['Is taken already.'] } },
       ])
-      expect(await stored('cosmo')).toMatchObject([{ username: 'cosmo', roles: [] }])
+      expect(await listByPrefix('cosmo')).toMatchObject([{ username: 'cosmo', roles: [] }])
     },
   )
 })
 
 describe('PATCH /users/:username', () => {
-  it('changes roles, password and disabled in one step, ends the sessions at once, and leaves others (ASVS 7.4.2)', async () => {
-    const { access_token: cosmos } = await startSession()
+  it('PATCH /users/:username changes roles, password and disabled in one step, and immediately ends only the sessions of that user (ASVS 7.4.2)', async () => {
+    const { access_token: tokenOfCosmo } = await startSession()
     const password = 'a dog in a rocket, barking'
     const change = { roles: ['editor'], password, disabled: true }
-    expect(await show(ask('PATCH', '/users/cosmo', change))).toMatchObject([
+    expect(await readResponse(request('PATCH', '/users/cosmo', change))).toMatchObject([
       200,
       { username: 'cosmo', roles: ['editor'], disabled_at: expect.any(Number) },
     ])
-    expect((await isolate.get('/protected', cosmos)).status).toBe(401)
-    expect(await show(ask('PATCH', '/users/cosmo', { disabled: false }))).toMatchObject([
-      200,
-      { roles: ['editor'], disabled_at: null },
-    ])
+    expect((await isolate.get('/protected', tokenOfCosmo)).status).toBe(401)
+    expect(await readResponse(request('PATCH', '/users/cosmo', { disabled: false }))).toMatchObject(
+      [200, { roles: ['editor'], disabled_at: null }],
+    )
     expect(await startSession()).not.toHaveProperty('access_token')
     const tokens = await startSession({ ...COSMO, password })
     expect(readSegment(tokens.access_token, 1)).toMatchObject({ roles: ['editor'] })
-    expect((await ask('GET', '/users')).status).toBe(200)
+    expect((await request('GET', '/users')).status).toBe(200)
   })
 
   it.each<[title: string, change: unknown, error: object]>([
-    ['nothing', {}, { _schema: ['Nothing to change.'] }],
-    ['no object', [], { _schema: ['Invalid input type.'] }],
-    ['null', { disabled: null }, { disabled: ['Field may not be null.'] }],
-    ['another type', { disabled: 'yes' }, { disabled: ['Not a valid boolean.'] }],
+    ['an empty object', {}, { _schema: ['Nothing to change.'] }],
+    ['a list instead of an object', [], { _schema: ['Invalid input type.'] }],
+    ['a null', { disabled: null }, { disabled: ['Field may not be null.'] }],
+    ['a value of the wrong type', { disabled: 'yes' }, { disabled: ['Not a valid boolean.'] }],
     ['a short password', { password: 'short' }, { password: ['Shorter than minimum length 15.'] }],
-    ['another name', { username: 'x', disabled: true }, { username: ['Unknown field.'] }],
-  ])('refuses %s with 400, and changes nothing', async (_, change, error) => {
-    const before = await everything()
-    expect(await show(ask('PATCH', '/users/cosmo', change))).toEqual([400, { error }])
-    expect(await everything()).toEqual(before)
+    ['a username', { username: 'x', disabled: true }, { username: ['Unknown field.'] }],
+  ])('PATCH /users/:username with %s returns 400 and changes nothing', async (_, change, error) => {
+    const before = await readTables()
+    expect(await readResponse(request('PATCH', '/users/cosmo', change))).toEqual([400, { error }])
+    expect(await readTables()).toEqual(before)
   })
 })
 
@@ -280,40 +307,43 @@ describe('the last admin', () => {
     ['demote', 'PATCH', { roles: ['editor'] }],
     ['disable', 'PATCH', { disabled: true }],
     ['remove', 'DELETE'],
-  ])('cannot %s themselves; once there is another, they can', async (_, method, change) => {
-    const before = await everything()
-    expect(await show(ask(method, '/users/ada', change))).toEqual([
-      409,
-      { error: 'The last admin must remain' },
-    ])
-    expect(await everything()).toEqual(before)
-    await ask('PATCH', '/users/cosmo', { roles: ['admin'] })
-    expect((await ask(method, '/users/ada', change)).status).toBe(200)
-    expect((await ask('GET', '/users')).status).toBe(401)
-  })
+  ])(
+    'the last admin cannot %s themselves until there is another admin',
+    async (_, method, change) => {
+      const before = await readTables()
+      expect(await readResponse(request(method, '/users/ada', change))).toEqual([
+        409,
+        { error: 'The last admin must remain' },
+      ])
+      expect(await readTables()).toEqual(before)
+      await request('PATCH', '/users/cosmo', { roles: ['admin'] })
+      expect((await request(method, '/users/ada', change)).status).toBe(200)
+      expect((await request('GET', '/users')).status).toBe(401)
+    },
+  )
 
-  it('may change their own password and other roles', async () => {
+  it('the last admin can change their password and their other roles', async () => {
     const change = { roles: ['admin', 'editor'], password: 'a dog in a rocket, barking' }
-    expect((await ask('PATCH', '/users/ada', change)).status).toBe(200)
+    expect((await request('PATCH', '/users/ada', change)).status).toBe(200)
   })
 })
 
 describe('/users/:username/sessions', () => {
-  it("shows a user's sessions, and ends them all and no others (ASVS 7.4.5)", async () => {
+  it("an admin can list a user's sessions and end all of them, but no others (ASVS 7.4.5)", async () => {
     const [one, two] = [await startSession(), await startSession()]
     const { sessions } = await (
-      await ask('GET', '/users/cosmo/sessions')
+      await request('GET', '/users/cosmo/sessions')
     ).json<{
       sessions: { id: string; current: boolean }[]
     }>()
     const ids = [one, two].map((tokens) => readSegment(tokens.access_token, 1).sid)
     expect(sessions.map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
     expect(sessions.some(({ current }) => current)).toBe(false)
-    expect(await show(ask('GET', '/users/ada/sessions'))).toMatchObject([
+    expect(await readResponse(request('GET', '/users/ada/sessions'))).toMatchObject([
       200,
       { sessions: [{ current: true }] },
     ])
-    expect(await show(ask('DELETE', '/users/cosmo/sessions'))).toEqual([
+    expect(await readResponse(request('DELETE', '/users/cosmo/sessions'))).toEqual([
       200,
       { message: 'Sessions ended' },
     ])
@@ -332,18 +362,21 @@ it.each([
   ['GET', '/users/ghost/sessions'],
   ['DELETE', '/users/ghost/sessions'],
   ['GET', '/users/COSMO'],
-] as const)('%s %s, who is no user, is 404', async (method, path, body?: object) => {
-  expect(await show(ask(method, path, body))).toEqual([404, { error: 'Not found' }])
-})
+] as const)(
+  '%s %s returns 404 because there is no such user',
+  async (method, path, body?: object) => {
+    expect(await readResponse(request(method, path, body))).toEqual([404, { error: 'Not found' }])
+  },
+)
 
-it('each change is logged once, with who did what to whom, and no password (ASVS 16.2.1, 16.3.2)', async () => {
-  await ask('POST', '/users', EVE)
-  await ask('PATCH', '/users/eve', { password: 'a dog in a rocket, barking', roles: [] })
-  await ask('DELETE', '/users/eve/sessions')
-  await ask('DELETE', '/users/eve')
-  await ask('GET', '/users')
+it('every change is logged once with the admin, the action and the target, but without a password (ASVS 16.2.1, 16.3.2)', async () => {
+  await request('POST', '/users', EVE)
+  await request('PATCH', '/users/eve', { password: 'a dog in a rocket, barking', roles: [] })
+  await request('DELETE', '/users/eve/sessions')
+  await request('DELETE', '/users/eve')
+  await request('GET', '/users')
   const by = { level: 'info', username: 'ada', target: 'eve' }
-  expect(events()).toEqual([
+  expect(readEvents()).toEqual([
     expect.objectContaining({ ...by, event: 'user.added', route: '/users' }),
     expect.objectContaining({ ...by, event: 'user.changed', reason: 'password, roles' }),
     expect.objectContaining({ ...by, event: 'session.revoked', reason: 'by an admin' }),

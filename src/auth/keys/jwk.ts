@@ -1,8 +1,8 @@
-// Private JSON Web Keys (RFC 7517) of the two kinds that may sign: EC P-256 and Ed25519.
+// Private JSON Web Keys (RFC 7517) of the two types that may sign: EC P-256 and Ed25519.
 
 import * as z from 'zod/mini'
 
-import { toBase64url } from '../base64url.ts'
+import { sha256, toBase64url } from '../encoding.ts'
 
 const coordinate = z.string().check(z.regex(/^[\w-]{43}$/)) // 32 bytes in base64url
 
@@ -18,7 +18,7 @@ const PrivateJwkSchema = z.discriminatedUnion('kty', [
 ])
 
 export type PrivateJwk = z.output<typeof PrivateJwkSchema>
-/** As it stands in /.well-known/jwks.json. */
+/** A key in /.well-known/jwks.json. */
 export type PublicJwk = {
   kty: string
   crv: string
@@ -29,7 +29,7 @@ export type PublicJwk = {
   use: 'sig'
 }
 
-/** The private key in a text; undefined when it is none of these kinds, or the public half alone. */
+/** Parses a private key; returns undefined for any other type, or a public key. */
 export function parseJwk(text: string): PrivateJwk | undefined {
   try {
     return PrivateJwkSchema.safeParse(JSON.parse(text)).data
@@ -38,15 +38,13 @@ export function parseJwk(text: string): PrivateJwk | undefined {
   }
 }
 
-/** The members of the public half (RFC 7638 3.2), in the order of the thumbprint. */
+/** Returns the required members of the public key, in the order of the thumbprint (RFC 7638 3.2). */
 export const toPublicJwk = (jwk: PrivateJwk) =>
   jwk.kty === 'EC'
     ? { crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y }
     : { crv: jwk.crv, kty: jwk.kty, x: jwk.x }
 
-/** The SHA-256 thumbprint of a key (RFC 7638) in base64url. */
+/** Returns the SHA-256 thumbprint of a key in base64url (RFC 7638). */
 export async function toThumbprint(jwk: PrivateJwk): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(toPublicJwk(jwk)))
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return toBase64url(digest)
+  return toBase64url(await sha256(JSON.stringify(toPublicJwk(jwk))))
 }

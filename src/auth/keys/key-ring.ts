@@ -1,15 +1,15 @@
-// The key ring: JWT_SECRET signs, JWT_SECRET_NEXT and JWT_SECRET_PREVIOUS verify. Imported once per isolate.
+// The key ring: JWT_SECRET signs, JWT_SECRET_NEXT and JWT_SECRET_PREVIOUS only verify.
 
-import type { Config } from '../../config.ts'
+import type { Settings } from '../../config.ts'
 import { AppError } from '../../errors.ts'
-import { toBase64url } from '../base64url.ts'
+import { toBase64url, toHex } from '../encoding.ts'
 import { parseJwk, type PublicJwk, toPublicJwk, toThumbprint } from './jwk.ts'
 
-/** A key of hono/jwt: a CryptoKey that also carries the `alg` and `kid` for a token's header. */
+/** A key for hono/jwt: a CryptoKey that also carries the `alg` and `kid` of a token's header. */
 export type SigningKey = CryptoKey & { alg: Algorithm; kid: string }
 type Algorithm = 'HS256' | 'ES256' | 'EdDSA'
 
-/** An entry of the ring: `kid` and `alg` are those of its tokens; a shared secret has no public half. */
+/** A key of the ring. A shared secret has no public key. */
 export type Key = {
   kid: string
   alg: Algorithm
@@ -20,49 +20,44 @@ export type Key = {
   publicJwk: PublicJwk | undefined
 }
 
-/** `current` signs; any of them verifies, found by `kid`. */
+/** `current` signs; all of them verify, found by `kid`. */
 export type KeyRing = { current: Key; byKid: ReadonlyMap<string, Key> }
 
 const VARIABLES = ['JWT_SECRET', 'JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as const
 
-const rings = new WeakMap<Config, KeyRing>()
-
 /**
- * The ring of this Worker. Throws `keys_invalid`, naming the variable and never its value, when an
- * entry is missing, weak, malformed, public only, or the same as another.
+ * Imports the ring. Throws `keys_invalid`, naming the variable and never its value, when a key is
+ * missing, weak, malformed, only public, or the same as another.
  */
-export async function importRing(config: Config): Promise<KeyRing> {
-  const known = rings.get(config)
-  if (known) return known
+export async function importKeyRing(
+  settings: Pick<Settings, (typeof VARIABLES)[number]>,
+): Promise<KeyRing> {
   const byKid = new Map<string, Key>()
   for (const variable of VARIABLES) {
-    const secret = config[variable]
+    const secret = settings[variable]
     if (secret === '' && variable !== 'JWT_SECRET') continue
     const key = await importKey(secret).catch((error: unknown) => {
-      throw error instanceof KeyProblem
-        ? new AppError('keys_invalid', `${variable} ${error.message}`)
-        : error
+      throw error instanceof KeyProblem ? invalid(`${variable} ${error.message}`) : error
     })
-    if (byKid.has(key.kid))
-      throw new AppError('keys_invalid', `${variable} is the same key as another of the ring`)
+    if (byKid.has(key.kid)) throw invalid(`${variable} is the same key as another of the ring`)
     byKid.set(key.kid, key)
   }
   const [current] = byKid.values()
-  if (!current) throw new AppError('keys_invalid', 'the ring is empty')
-  const ring = { current, byKid }
-  rings.set(config, ring)
-  return ring
+  if (!current) throw invalid('the ring is empty')
+  return { current, byKid }
 }
 
-/** Why a secret cannot be a key; says what to do, and never quotes it. */
+const invalid = (reason: string) => new AppError('keys_invalid', { reason })
+
+/** Why a secret cannot be a key, and what to do about it; never quotes the secret. */
 export class KeyProblem extends Error {}
 
-const HOW_TO = "'npm run keys -- generate' makes one"
+const HOW_TO = "'npm run keys -- generate' creates one"
 const MIN_BYTES = 32 // RFC 7518 3.2: at least the size of the hash
 const MIN_DISTINCT = 10
 const PLACEHOLDER = /secret|password|change.?me|replace|example|placeholder|your[-_ ]/i
 
-/** The key of a secret; its own type decides the algorithm, the token's header never does (RFC 8725 3.1). */
+/** Imports a secret. Its own type decides the algorithm, never a token's header (RFC 8725 3.1). Throws a KeyProblem. */
 export function importKey(secret: string): Promise<Key> {
   return secret.trimStart().startsWith('{') ? importPrivateJwk(secret) : importSharedSecret(secret)
 }
@@ -83,38 +78,41 @@ async function importSharedSecret(secret: string): Promise<Key> {
   const key = await crypto.subtle.importKey('raw', bytes, hmac, false, ['sign', 'verify'])
   // Keyed, so that the public `kid` is no easier to test guesses against than a token.
   const digest = await crypto.subtle.sign(hmac, key, utf8.encode('latchkey kid'))
-  const kid = [...new Uint8Array(digest, 0, 8)].map((byte) => byte.toString(16).padStart(2, '0'))
-  const name = { alg: 'HS256', kid: kid.join('') } as const
+  const name = { alg: 'HS256', kid: toHex(new Uint8Array(digest, 0, 8)) } as const
   const signing = Object.assign(key, name)
   return { ...name, header: toHeader(name), signing, verifying: key, publicJwk: undefined }
 }
 
+const EC = {
+  alg: 'ES256',
+  algorithm: { name: 'ECDSA', namedCurve: 'P-256' },
+  usage: { name: 'ECDSA', hash: 'SHA-256' },
+} as const
+const OKP = { alg: 'EdDSA', algorithm: { name: 'Ed25519' }, usage: { name: 'Ed25519' } } as const
+
 async function importPrivateJwk(text: string): Promise<Key> {
   const jwk = parseJwk(text)
   if (!jwk)
-    throw new KeyProblem(`is no private JWK of type EC P-256 or Ed25519: ${HOW_TO} with --alg`)
-  const { alg, algorithm, usage } =
-    jwk.kty === 'EC'
-      ? ({
-          alg: 'ES256',
-          algorithm: { name: 'ECDSA', namedCurve: 'P-256' },
-          usage: { name: 'ECDSA', hash: 'SHA-256' },
-        } as const)
-      : ({ alg: 'EdDSA', algorithm: { name: 'Ed25519' }, usage: { name: 'Ed25519' } } as const)
+    throw new KeyProblem(
+      `is not a valid private JWK of type EC P-256 or Ed25519: ${HOW_TO} with --alg`,
+    )
+  const { alg, algorithm, usage } = jwk.kty === 'EC' ? EC : OKP
   const name = { alg, kid: await toThumbprint(jwk) }
-  const half = (part: object, use: 'sign' | 'verify') =>
-    crypto.subtle.importKey('jwk', part as JsonWebKey, algorithm, false, [use])
+  const importHalf = (half: object, use: 'sign' | 'verify') =>
+    crypto.subtle.importKey('jwk', half as JsonWebKey, algorithm, false, [use])
   try {
-    const signing = Object.assign(await half(jwk, 'sign'), name)
-    const verifying = await half(toPublicJwk(jwk), 'verify')
+    const signing = Object.assign(await importHalf(jwk, 'sign'), name)
+    const verifying = await importHalf(toPublicJwk(jwk), 'verify')
     const proof = utf8.encode('latchkey')
     const signature = await crypto.subtle.sign(usage, signing, proof)
     if (!(await crypto.subtle.verify(usage, verifying, signature, proof)))
-      throw new KeyProblem('has halves that do not belong together')
+      throw new KeyProblem('has private and public halves that do not match')
     const publicJwk = { ...toPublicJwk(jwk), ...name, use: 'sig' } as const
     return { ...name, header: toHeader(name), signing, verifying, publicJwk }
   } catch (error) {
-    // A DOMException: Web Crypto refuses the numbers.
-    throw error instanceof KeyProblem ? error : new KeyProblem('holds numbers that are no key')
+    // A DOMException: Web Crypto rejects the numbers.
+    throw error instanceof KeyProblem
+      ? error
+      : new KeyProblem('contains numbers that are not a key')
   }
 }

@@ -1,19 +1,25 @@
-// Password hashes as PHC strings, and the rules for a new password (NIST SP 800-63B-4, OWASP ASVS 6.2).
+// Password hashes: argon2id as PHC strings; scrypt hashes of imported users are verified and replaced.
 
-import { fromBase64, toBase64 } from '../encoding.ts'
-import { nodeCrypto } from '../node-crypto.ts'
+import { fromBase64, nodeCrypto, toBase64 } from '../encoding.ts'
 import { parseScrypt } from './scrypt.ts'
 
-export type Argon2Cost = { memoryKib: number; passes: number; lanes: number; hashLength: number }
+export type Argon2Params = { memoryKib: number; passes: number; lanes: number; hashLength: number }
 
 /** argon2id itself (RFC 9106): WebAssembly in the Worker, node:crypto on the command line. */
-export type Argon2id = (password: Uint8Array, salt: Uint8Array, cost: Argon2Cost) => Uint8Array
+export type Argon2id = (password: Uint8Array, salt: Uint8Array, params: Argon2Params) => Uint8Array
 
 /** OWASP's first choice for argon2id. */
-export const COST: Argon2Cost = { memoryKib: 19_456, passes: 2, lanes: 1, hashLength: 32 }
+const ARGON2ID_PARAMS: Argon2Params = {
+  memoryKib: 19_456,
+  passes: 2,
+  lanes: 1,
+  hashLength: 32,
+}
 const SALT_LENGTH = 16
+const { memoryKib, passes, lanes } = ARGON2ID_PARAMS
+const PREFIX = `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$`
 
-// What a stored hash may ask for at most: an isolate has 128 MB, and login must stay short.
+// The most that a stored hash may demand: an isolate has 128 MB, and a login must stay short.
 const MAX_MEMORY_KIB = 65_536
 const MAX_PASSES = 10
 const MAX_LANES = 4
@@ -21,103 +27,80 @@ const MAX_LANES = 4
 const PHC =
   /^\$argon2id\$v=19\$m=([1-9]\d{0,5}),t=([1-9]\d?),p=([1-9])\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/
 
-/** A stored hash, taken apart; `compute` makes a password's in the same way. */
-type Stored = {
+/** A parsed stored hash; `derive` computes a password's hash with the same salt and parameters. */
+type StoredHash = {
   hash: Uint8Array
-  outdated: boolean
-  compute: (password: Uint8Array) => Uint8Array
+  needsRehash: boolean
+  derive: (password: Uint8Array, argon2id: Argon2id) => Uint8Array
+}
+
+/** Hashed in place of an unknown user's password, so that it takes the same time. */
+const DUMMY_HASH: StoredHash = {
+  hash: new Uint8Array(ARGON2ID_PARAMS.hashLength),
+  needsRehash: false,
+  derive: (password, argon2id) => argon2id(password, new Uint8Array(SALT_LENGTH), ARGON2ID_PARAMS),
 }
 
 const toBytes = (password: string) => new TextEncoder().encode(password)
 
-/** A new PHC string of the password in NFC (NIST SP 800-63B-4 3.1.1.2), with a random salt and today's cost. */
+/** Returns a PHC string of the password in NFC (NIST SP 800-63B-4 3.1.1.2), with a random salt. */
 export function hashPassword(password: string, argon2id: Argon2id): string {
   const salt = crypto.getRandomValues(new Uint8Array(SALT_LENGTH))
-  const hash = argon2id(toBytes(password.normalize('NFC')), salt, COST)
-  const cost = `m=${COST.memoryKib},t=${COST.passes},p=${COST.lanes}`
-  return `$argon2id$v=19$${cost}$${toBase64(salt)}$${toBase64(hash)}`
+  const hash = argon2id(toBytes(password.normalize('NFC')), salt, ARGON2ID_PARAMS)
+  return `${PREFIX}${toBase64(salt)}$${toBase64(hash)}`
 }
 
 /**
- * Whether `password` is the one behind the hash `stored`, and whether that should be replaced by one
- * of today's. Always computes one hash, also without a usable `stored`.
+ * Compares a password with a stored hash. `needsRehash`: the hash should be replaced by one with
+ * today's parameters. Always computes one hash, also without a supported `stored`.
  */
 export function verifyPassword(
   stored: string | undefined,
   password: string,
   argon2id: Argon2id,
-): { matches: boolean; outdated: boolean } {
-  const parsed = stored === undefined ? undefined : parseStored(stored, argon2id)
-  const { hash, outdated, compute } = parsed ?? nobody(argon2id)
-  const matches = (spelling: string) =>
-    nodeCrypto().timingSafeEqual(compute(toBytes(spelling)), hash)
+): { matches: boolean; needsRehash: boolean } {
+  const parsed = stored === undefined ? undefined : parseStored(stored)
+  const { hash, needsRehash, derive } = parsed ?? DUMMY_HASH
+  const equals = (form: string) =>
+    nodeCrypto().timingSafeEqual(derive(toBytes(form), argon2id), hash)
   const nfc = password.normalize('NFC')
-  // Where a foreign hash was made, nothing may have been normalised: it is asked for both spellings.
-  const same = matches(nfc) || (outdated && password !== nfc && matches(password))
-  return { matches: same && parsed !== undefined, outdated }
+  // The system that created a foreign hash may not have normalised, so both forms are compared.
+  const equal = equals(nfc) || (needsRehash && password !== nfc && equals(password))
+  return { matches: equal && parsed !== undefined, needsRehash }
 }
 
-/** Whether a stored hash is of a kind and a cost that `verifyPassword` computes. */
-export const isUsableHash = (text: string): boolean =>
-  (parseArgon2id(text) ?? parseScrypt(text)) !== undefined
+/** Whether `verifyPassword` supports the algorithm and the parameters of a stored hash. */
+export const isSupportedHash = (stored: string): boolean => parseStored(stored) !== undefined
 
-function parseStored(text: string, argon2id: Argon2id): Stored | undefined {
-  const parsed = parseArgon2id(text)
+function parseStored(stored: string): StoredHash | undefined {
+  const parsed = parseArgon2id(stored)
   if (!parsed) {
-    const foreign = parseScrypt(text)
-    return foreign && { ...foreign, outdated: true }
+    const scrypt = parseScrypt(stored)
+    return scrypt && { ...scrypt, needsRehash: true }
   }
-  const { cost, salt, hash } = parsed
-  const outdated =
-    salt.length !== SALT_LENGTH ||
-    cost.memoryKib !== COST.memoryKib ||
-    cost.passes !== COST.passes ||
-    cost.lanes !== COST.lanes ||
-    cost.hashLength !== COST.hashLength
-  return { hash, outdated, compute: (password) => argon2id(password, salt, cost) }
+  const { params, salt, hash } = parsed
+  const isCurrent =
+    stored.startsWith(PREFIX) &&
+    salt.length === SALT_LENGTH &&
+    hash.length === ARGON2ID_PARAMS.hashLength
+  const derive: StoredHash['derive'] = (password, argon2id) => argon2id(password, salt, params)
+  return { hash, needsRehash: !isCurrent, derive }
 }
 
-/** Stands in for the hash of a user who does not exist, so that this takes the same time. */
-const nobody = (argon2id: Argon2id): Stored => ({
-  hash: new Uint8Array(COST.hashLength),
-  outdated: false,
-  compute: (password) => argon2id(password, new Uint8Array(SALT_LENGTH), COST),
-})
-
-/** The parts of an argon2id PHC string; undefined for another kind, or one that asks for too much. */
-function parseArgon2id(text: string) {
-  const [, memory, passes, lanes, saltText = '', hashText = ''] = PHC.exec(text) ?? []
+/** Returns the parts of an argon2id PHC string; undefined for any other, or one that demands too much. */
+function parseArgon2id(stored: string) {
+  const [, memory, time, threads, saltText = '', hashText = ''] = PHC.exec(stored) ?? []
   const salt = fromBase64(saltText)
   const hash = fromBase64(hashText)
   if (!memory || !salt || !hash) return undefined
-  const cost = {
+  const params = {
     memoryKib: Number(memory),
-    passes: Number(passes),
-    lanes: Number(lanes),
+    passes: Number(time),
+    lanes: Number(threads),
     hashLength: hash.length,
   }
   const tooMuch =
-    cost.memoryKib > MAX_MEMORY_KIB || cost.passes > MAX_PASSES || cost.lanes > MAX_LANES
-  const tooLittle = cost.memoryKib < 8 * cost.lanes // RFC 9106 3.1
-  return tooMuch || tooLittle ? undefined : { cost, salt, hash }
-}
-
-const MAX_CODE_POINTS = 128
-
-/**
- * Why a new password is refused; undefined when it may be set. Lengths are in code points. Any
- * characters are welcome (ASVS 6.2.5); whether it is a common one, the database knows.
- */
-export function passwordProblem(
-  password: string,
-  { username, minLength }: { username: string; minLength: number },
-): string | undefined {
-  const normal = password.normalize('NFC')
-  const length = [...normal].length
-  if (length < minLength) return `Shorter than minimum length ${minLength}.`
-  if (length > MAX_CODE_POINTS) return `Longer than maximum length ${MAX_CODE_POINTS}.`
-  const holdsName =
-    [...username].length > 3 && normal.toLowerCase().includes(username.toLowerCase())
-  if (holdsName) return 'Contains the username.'
-  return undefined
+    params.memoryKib > MAX_MEMORY_KIB || params.passes > MAX_PASSES || params.lanes > MAX_LANES
+  const tooLittle = params.memoryKib < 8 * params.lanes // RFC 9106 3.1
+  return tooMuch || tooLittle ? undefined : { params, salt, hash }
 }

@@ -1,31 +1,30 @@
-// scrypt (RFC 7914): hashes that users bring along from elsewhere. They are verified, never made.
+// scrypt (RFC 7914): hashes of imported users. They are verified, never created.
 
-import { fromBase64 } from '../encoding.ts'
-import { nodeCrypto } from '../node-crypto.ts'
+import { fromBase64, nodeCrypto } from '../encoding.ts'
 
-// What a stored hash may ask for at most, as for argon2id: an isolate has 128 MB, and login must stay
-// short. The work is that of 64 MiB twice: OWASP's settings but the one of 128 MiB, and Werkzeug's fourfold.
+// The most that a stored hash may demand: an isolate has 128 MB, and a login must stay short. Allows all of
+// OWASP's parameters except the one with 128 MiB, and four times Werkzeug's default.
 const MAX_MEMORY = 64 * 1024 * 1024
 const MAX_WORK = 2 * MAX_MEMORY
 
-/** As a PHC string: passlib's, for one. */
+/** A PHC string, as passlib writes it. */
 const PHC =
   /^\$scrypt\$ln=([1-9]\d?),r=([1-9]\d?),p=([1-9]\d?)\$([A-Za-z0-9+/]{2,86})\$([A-Za-z0-9+/]{22,86})$/
 
-/** As Werkzeug's `generate_password_hash` writes it, so what a Flask app has; the salt is used as text. */
+/** As Werkzeug's `generate_password_hash` writes it for a Flask app; the salt is used as a string. */
 const WERKZEUG =
   /^scrypt:([1-9]\d{0,7}):([1-9]\d?):([1-9]\d?)\$([A-Za-z0-9]{1,64})\$([0-9a-f]{128})$/
 
 type Scrypt = { N: number; r: number; p: number; salt: Uint8Array; hash: Uint8Array }
 
-/** The hash, and how to compute a password's; undefined for another kind, or one that asks for too much. */
+/** Returns the hash and its function; undefined for another algorithm, or one that demands too much. */
 export function parseScrypt(text: string) {
   const parsed = parsePhc(text) ?? parseWerkzeug(text)
   if (!parsed || !isAffordable(parsed)) return undefined
   const { N, r, p, salt, hash } = parsed
-  const compute = (password: Uint8Array): Uint8Array =>
+  const derive = (password: Uint8Array): Uint8Array =>
     nodeCrypto().scryptSync(password, salt, hash.length, { N, r, p, maxmem: 2 * MAX_MEMORY })
-  return { hash, compute }
+  return { hash, derive }
 }
 
 function isAffordable({ N, r, p }: Scrypt): boolean {

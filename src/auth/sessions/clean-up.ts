@@ -1,23 +1,23 @@
-// What the cron trigger deletes: sessions of which no token can be alive, and failures that count no longer.
+// What the cron trigger deletes: sessions without a valid token, and failures that no longer count.
 
-import type { Config } from '../../config.ts'
 import { deleteCounters } from '../../db/login-failures.ts'
 import { deleteSessions } from '../../db/sessions.ts'
-import { MARGIN_SECONDS } from './sessions.ts'
+import type { Isolate } from '../../isolate.ts'
+import { CLOCK_SKEW_SECONDS } from './revoked-sessions.ts'
 
-// D1 takes 50 statements a request on the Free plan, and a statement of 30 seconds at most.
+// D1 allows 50 statements per request on the Free plan, and 30 seconds per statement.
 const MAX_BATCHES = 20
 const BATCH_ROWS = 5000
 
-/** Deletes up to 100,000 rows of each table; how many in all. */
-export async function cleanUp(config: Config, now: number): Promise<number> {
+/** Deletes up to 100,000 rows of each table; returns how many in all. */
+export async function cleanUp({ db, settings }: Isolate, now: number): Promise<number> {
   const before = {
-    expiredAt: now - MARGIN_SECONDS,
-    revokedAt: now - config.ACCESS_TOKEN_SECONDS - MARGIN_SECONDS,
+    expiredAt: now - CLOCK_SKEW_SECONDS,
+    revokedAt: now - settings.ACCESS_TOKEN_SECONDS - CLOCK_SKEW_SECONDS,
   }
-  const sessions = await inBatches(() => deleteSessions(config.DB, before, BATCH_ROWS))
-  const countedSince = now - config.LOGIN_WINDOW_SECONDS
-  return sessions + (await inBatches(() => deleteCounters(config.DB, countedSince, BATCH_ROWS)))
+  const countedSince = now - settings.LOGIN_WINDOW_SECONDS
+  const sessions = await inBatches(() => deleteSessions(db, before, BATCH_ROWS))
+  return sessions + (await inBatches(() => deleteCounters(db, countedSince, BATCH_ROWS)))
 }
 
 async function inBatches(deleteBatch: () => Promise<number>): Promise<number> {

@@ -1,68 +1,73 @@
-// What an isolate knows of ended sessions: a set with a strict bound on its age.
+// The revoked sessions that an isolate knows: a list with a strict bound on its age.
+
+import type { RevokedList } from '../../db/session-revocation.ts'
 
 /**
- * Reads the ids of the sessions that were ended lately. `*` and a time (unix seconds) stand for all
- * that had begun by then.
+ * How long a revoked session stays in the list beyond the lifetime of an access token: for the
+ * tolerance of times, and for clocks of other isolates.
  */
-export type ReadRevoked = () => Promise<string[]>
+export const CLOCK_SKEW_SECONDS = 60
+
+type Age = { nowMs: number; maxAgeSeconds: number }
 
 /**
- * The sessions that were ended within the last lifetime of an access token. Reading is the only
- * thing that is ever awaited, and never one that another request began: Workers refuse that.
- * Times are unix milliseconds.
+ * The sessions revoked within the last lifetime of an access token. Only reads of the own request are
+ * awaited: Workers forbid awaiting I/O that another request started.
  */
-export class RevocationFeed {
-  #revoked = new Set<string>()
-  /** Unix seconds: whatever began by then has ended. */
-  #allUntil = 0
-  #readAt = -Infinity
-  #triedAt = -Infinity
+export class RevokedSessions {
+  #ids = new Set<string>()
+  /** Unix seconds: every session that had started by then is revoked. */
+  #revokedBefore = 0
+  #readAtMs = -Infinity
+  #attemptedAtMs = -Infinity
   #reads = 0
-  #newest = 0
-  /** What this isolate ended itself, and how many reads had begun by then: those may not know. */
-  #noted: { id: string; reads: number }[] = []
+  #newestRead = 0
+  /** What this isolate revoked itself, with the number of reads started by then: those may miss it. */
+  #own: { id: string; reads: number }[] = []
+  readonly #read: (now: number) => Promise<RevokedList>
 
-  /** Makes the end of sessions known to this isolate at once. */
-  note(ids: string[]): void {
+  constructor(read: (now: number) => Promise<RevokedList>) {
+    this.#read = read
+  }
+
+  /** Makes revoked sessions known to this isolate at once. */
+  add(ids: string[]): void {
     for (const id of ids) {
-      this.#revoked.add(id)
-      this.#noted.push({ id, reads: this.#reads })
+      this.#ids.add(id)
+      this.#own.push({ id, reads: this.#reads })
     }
   }
 
   /**
-   * Whether a session has ended, as of at most `maxAge` ago; `startedAt` is in unix seconds. From half
-   * that age the set is read again in the background; past it, this waits for a read of its own, and
-   * fails when that fails.
+   * Whether a session is revoked, as of at most `maxAgeSeconds` ago. From half that age the list is read
+   * again in the background; at that age this waits for a read of its own. Throws `database_failed`.
    */
-  async includes(
-    { id, startedAt }: { id: string; startedAt: number },
-    { now, maxAge }: { now: number; maxAge: number },
-    read: ReadRevoked,
-    inBackground: (work: Promise<void>) => void,
+  async has(
+    { sid, auth_time }: { sid: string; auth_time: number },
+    { nowMs, maxAgeSeconds }: Age,
+    waitUntil: (work: Promise<void>) => void,
   ): Promise<boolean> {
-    const age = now - this.#readAt
-    if (age >= maxAge || age < 0) {
-      await this.#update(read, now)
-    } else if (age >= maxAge / 2 && now - this.#triedAt >= maxAge / 2) {
-      this.#triedAt = now
-      // A failure is left to the first request past the bound: that one reads again and reports it.
-      inBackground(this.#update(read, now).catch(() => {}))
+    const ageMs = nowMs - this.#readAtMs
+    const halfMs = maxAgeSeconds * 500
+    if (ageMs >= 2 * halfMs || ageMs < 0) {
+      await this.#update(nowMs)
+    } else if (ageMs >= halfMs && nowMs - this.#attemptedAtMs >= halfMs) {
+      this.#attemptedAtMs = nowMs
+      // A failure is left to the first request past the bound, which reads again and reports it.
+      waitUntil(this.#update(nowMs).catch(() => {}))
     }
-    return startedAt <= this.#allUntil || this.#revoked.has(id)
+    return auth_time <= this.#revokedBefore || this.#ids.has(sid)
   }
 
-  async #update(read: ReadRevoked, now: number): Promise<void> {
+  async #update(nowMs: number): Promise<void> {
     this.#reads += 1
     const number = this.#reads
-    const revoked = new Set(await read())
-    if (number < this.#newest) return // one that began later was faster
-    this.#newest = number
-    this.#noted = this.#noted.filter(({ reads }) => reads >= number)
-    for (const { id } of this.#noted) revoked.add(id)
-    this.#revoked = revoked
-    for (const id of revoked)
-      if (id.startsWith('*')) this.#allUntil = Math.max(this.#allUntil, Number(id.slice(1)))
-    this.#readAt = now
+    const { ids, revokedBefore } = await this.#read(Math.floor(nowMs / 1000))
+    if (number < this.#newestRead) return // a read that started later was faster
+    this.#newestRead = number
+    this.#own = this.#own.filter(({ reads }) => reads >= number)
+    this.#ids = new Set([...ids, ...this.#own.map(({ id }) => id)])
+    this.#revokedBefore = Math.max(this.#revokedBefore, revokedBefore)
+    this.#readAtMs = nowMs
   }
 }

@@ -1,152 +1,111 @@
-// Sessions: started by a login, kept by refreshing, ended by logout, reuse or age.
+// Sessions: started by a login, continued by refreshing, revoked by logout or reuse.
 
-import type { Config } from '../../config.ts'
-import {
-  listRevoked,
-  revokeOtherSessions,
-  revokeOwnSession,
-  revokeSession,
-} from '../../db/session-revocation.ts'
+import { markOthersRevoked, markOwnRevoked, markRevoked } from '../../db/session-revocation.ts'
 import { findSession, insertSession, rotateSession, type Session } from '../../db/sessions.ts'
+import type { Counters } from '../../db/login-failures.ts'
 import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
-import { randomId } from '../random.ts'
-import { RevocationFeed } from './revoked-sessions.ts'
-import type { RefreshClaims } from '../tokens/verify.ts'
+import type { Isolate } from '../../isolate.ts'
+import { randomId } from '../encoding.ts'
+import type { RefreshClaims } from '../tokens/claims.ts'
 
-/** Where a login comes from: its network, and the client's own words, of which 120 characters are kept. */
-export type Origin = { address: string; userAgent: string; country: string }
+/** Where a login comes from. `address` is a network: an IPv4 address, or an IPv6 /64. */
+export type ClientInfo = { address: string; userAgent: string; country: string }
+/** `clear` takes back the login attempt that these counters counted. */
+type Login = { user: User; client: ClientInfo; clear?: Counters }
 
+/** Characters of the user agent that are stored. */
 const MAX_USER_AGENT = 120
 
-/** Starts a session for a user whose password has just been checked; `also` in the same transaction. */
+/** Starts a session for a user whose password has just been checked. Throws `bad_credentials`. */
 export async function startSession(
-  config: Config,
-  user: User,
-  origin: Origin,
+  isolate: Isolate,
+  { user, client, clear }: Login,
   now: number,
-  also: D1PreparedStatement[],
 ): Promise<Session> {
-  const id = randomId()
-  const expiresAt = now + Math.min(config.SESSION_IDLE_SECONDS, config.SESSION_MAX_SECONDS)
-  const userAgent = origin.userAgent.replaceAll(/\p{C}/gu, '').slice(0, MAX_USER_AGENT)
-  const started = await insertSession(
-    config.DB,
-    user,
-    { id, userAgent, country: origin.country, createdAt: now, expiresAt },
-    config.MAX_SESSIONS,
-    also,
-  )
-  if (!started) throw new AppError('bad_credentials', 'disabled or changed during the login')
-  feedOf(config).note(started.ended)
-  const { username } = user
+  const { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, MAX_SESSIONS } = isolate.settings
+  const session = {
+    id: randomId(),
+    userAgent: client.userAgent.replaceAll(/\p{C}/gu, '').slice(0, MAX_USER_AGENT),
+    country: client.country,
+    createdAt: now,
+    expiresAt: now + Math.min(SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS),
+  }
+  const login = { user, session, clear, maxSessions: MAX_SESSIONS }
+  const started = await insertSession(isolate.db, login)
+  if (!started) throw new AppError('bad_credentials', { reason: 'changed during the login' })
+  isolate.revokedSessions.add(started.revoked)
   const { roles } = started
-  return { id, username, roles, generation: 0, createdAt: now, rotatedAt: now, expiresAt }
+  return { ...session, username: user.username, roles, generation: 0, rotatedAt: now }
 }
 
 /**
- * The session that the bearer of a refresh token may go on with: moved by one generation, or, for
- * the previous token within the grace, as it is, so that lost answers and several tabs converge.
- * Throws `token_revoked` or `token_reused`.
+ * Moves the session of a refresh token to its next generation. The previous token, within the grace, gets
+ * the session as it is, so that lost responses and several tabs converge. Throws `token_revoked` or
+ * `token_reused`.
  */
 export async function refreshSession(
-  config: Config,
+  isolate: Isolate,
   claims: RefreshClaims,
   now: number,
 ): Promise<Session> {
-  const limits = {
-    idleSeconds: config.SESSION_IDLE_SECONDS,
-    maxSeconds: config.SESSION_MAX_SECONDS,
-  }
-  const { sid: id } = claims
-  const rotated = await rotateSession(
-    config.DB,
-    { id, generation: generationOf(claims) },
-    limits,
-    now,
-  )
-  return rotated ?? requireSession(config, claims, now)
+  const { SESSION_IDLE_SECONDS: idleSeconds, SESSION_MAX_SECONDS: maxSeconds } = isolate.settings
+  const rotation = { id: claims.sid, generation: generationOf(claims), idleSeconds, maxSeconds }
+  return (await rotateSession(isolate.db, rotation, now)) ?? checkRefreshToken(isolate, claims, now)
 }
 
 const generationOf = ({ jti }: RefreshClaims) => Number(jti.slice(jti.indexOf('.') + 1))
 
 /**
- * The live session of a refresh token that is its newest, or the previous one within the grace. Any
- * older token has been used twice: the session is ended (RFC 9700 4.14.2).
- * Throws `token_revoked` or `token_reused`.
+ * Returns the live session of a refresh token that is its newest, or the previous one within the grace. Any
+ * older token has been used twice, so the session is revoked (RFC 9700 4.14.2). Throws
+ * `token_revoked` or `token_reused`.
  */
-export async function requireSession(
-  config: Config,
+export async function checkRefreshToken(
+  isolate: Isolate,
   claims: RefreshClaims,
   now: number,
 ): Promise<Session> {
-  const { sid: id } = claims
-  const current = await findSession(config.DB, id, now)
-  if (!current) throw new AppError('token_revoked', 'the session has ended')
-  const behind = current.generation - generationOf(claims)
-  // Ahead: the database has been set back to an earlier state.
-  if (behind < 0) throw new AppError('token_revoked', 'refresh token of no known generation')
-  if (behind === 0) return current
-  if (behind === 1 && now - current.rotatedAt <= config.REFRESH_GRACE_SECONDS) return current
-  const ended = await endSession(config, id, now)
-  throw new AppError(ended ? 'token_reused' : 'token_revoked', `${behind} generations old`, {
-    username: current.username,
-    sid: id,
-  })
+  const { sid } = claims
+  const session = await findSession(isolate.db, sid, now)
+  if (!session) throw new AppError('token_revoked', { reason: 'the session is revoked', sid })
+  const behind = session.generation - generationOf(claims)
+  const { username } = session
+  // Ahead: the database was restored to an earlier state.
+  if (behind < 0) throw new AppError('token_revoked', { reason: 'unknown generation', sid })
+  if (behind === 0) return session
+  const { REFRESH_GRACE_SECONDS } = isolate.settings
+  if (behind === 1 && now - session.rotatedAt <= REFRESH_GRACE_SECONDS) return session
+  const revoked = await revokeSession(isolate, sid, now)
+  const reason = `${behind} generations old`
+  throw new AppError(revoked ? 'token_reused' : 'token_revoked', { reason, username, sid })
 }
 
-/** Ends a session, here at once and elsewhere within `REVOCATION_SECONDS`; false when it had ended. */
-export async function endSession(config: Config, id: string, now: number): Promise<boolean> {
-  const ended = await revokeSession(config.DB, id, now)
-  feedOf(config).note([id])
-  return ended
+/**
+ * Revokes a session, here at once and elsewhere within `REVOCATION_SECONDS`; returns false when it was
+ * revoked already.
+ */
+export async function revokeSession(isolate: Isolate, id: string, now: number): Promise<boolean> {
+  const revoked = await markRevoked(isolate.db, id, now)
+  isolate.revokedSessions.add([id])
+  return revoked
 }
 
-/** Ends the other sessions of a session's user. */
-export async function endOtherSessions(config: Config, ownId: string, now: number): Promise<void> {
-  feedOf(config).note(await revokeOtherSessions(config.DB, ownId, now))
+/** Revokes all other sessions of a session's user. */
+export async function revokeOtherSessions(
+  isolate: Isolate,
+  ownId: string,
+  now: number,
+): Promise<void> {
+  isolate.revokedSessions.add(await markOthersRevoked(isolate.db, ownId, now))
 }
 
-/** Ends a session of the same user as session `ownId`. Throws `not_found` for anyone else's. */
-export async function endOwnSession(
-  config: Config,
+/** Revokes a session of the same user as session `ownId`. Throws `not_found` for any other. */
+export async function revokeOwnSession(
+  isolate: Isolate,
   ids: { id: string; ownId: string },
   now: number,
 ): Promise<void> {
-  const ended = await revokeOwnSession(config.DB, ids, now)
-  if (!ended) throw new AppError('not_found', 'no live session of this user')
-  feedOf(config).note([ids.id])
-}
-
-const feeds = new WeakMap<Config, RevocationFeed>()
-
-/** This isolate's knowledge of ended sessions. */
-export function feedOf(config: Config): RevocationFeed {
-  const known = feeds.get(config)
-  if (known) return known
-  const feed = new RevocationFeed()
-  feeds.set(config, feed)
-  return feed
-}
-
-/** Beyond the lifetime of an access token: leeway, and the clocks of other isolates. */
-export const MARGIN_SECONDS = 60
-
-/**
- * Whether a session has ended, as of at most `maxAge` seconds ago; without a database read as long as
- * this isolate's knowledge is younger. `nowMs` is in milliseconds.
- */
-export function isRevoked(
-  config: Config,
-  { sid: id, auth_time: startedAt }: { sid: string; auth_time: number },
-  { nowMs, maxAge }: { nowMs: number; maxAge: number },
-  inBackground: (work: Promise<void>) => void,
-): Promise<boolean> {
-  const since = Math.floor(nowMs / 1000) - config.ACCESS_TOKEN_SECONDS - MARGIN_SECONDS
-  return feedOf(config).includes(
-    { id, startedAt },
-    { now: nowMs, maxAge: maxAge * 1000 },
-    () => listRevoked(config.DB, since),
-    inBackground,
-  )
+  if (!(await markOwnRevoked(isolate.db, ids, now))) throw new AppError('not_found')
+  isolate.revokedSessions.add([ids.id])
 }

@@ -2,38 +2,37 @@
 
 import { sign } from 'hono/jwt'
 
-import type { Config } from '../../config.ts'
 import type { Session } from '../../db/sessions.ts'
-import type { KeyRing } from '../keys/key-ring.ts'
-import { randomId } from '../random.ts'
+import type { Isolate } from '../../isolate.ts'
+import { randomId } from '../encoding.ts'
 
-/** The answer of a login or a refresh (RFC 6749 5.1). Lifetimes are in seconds from now. */
-export type TokenAnswer = {
-  access_token: string
-  token_type: 'Bearer'
-  expires_in: number
-  refresh_token: string
-  refresh_expires_in: number
+/** Both tokens of a session. Lifetimes are in seconds from now. */
+export type IssuedTokens = {
+  accessToken: string
+  expiresIn: number
+  refreshToken: string
+  refreshExpiresIn: number
 }
 
 /**
- * Signs both tokens of a session at `now`. The refresh token is made of the session's row alone, so
- * that the same row always gives the same one; the access token never outlives the session.
+ * Signs both tokens of a session. The refresh token is a function of the session's row, so that the
+ * same row always gives the same token. The access token never outlives the session.
  */
 export async function issueTokens(
+  isolate: Isolate,
   session: Session,
-  { current }: KeyRing,
-  config: Config,
   now: number,
-): Promise<TokenAnswer> {
+): Promise<IssuedTokens> {
+  const { JWT_ISSUER, JWT_AUDIENCE, ACCESS_TOKEN_SECONDS } = isolate.settings
+  const { signing } = (await isolate.keyRing()).current
   const common = {
-    iss: config.JWT_ISSUER,
-    aud: config.JWT_AUDIENCE,
+    iss: JWT_ISSUER,
+    aud: JWT_AUDIENCE,
     sub: session.username,
     sid: session.id,
     auth_time: session.createdAt,
   }
-  const accessExpiresAt = Math.min(now + config.ACCESS_TOKEN_SECONDS, session.expiresAt)
+  const accessExpiresAt = Math.min(now + ACCESS_TOKEN_SECONDS, session.expiresAt)
   const access = {
     ...common,
     type: 'access',
@@ -49,12 +48,11 @@ export async function issueTokens(
     iat: session.rotatedAt,
     exp: session.expiresAt,
   }
-  // hono/jwt takes `alg` and `kid` from the key object, which is also a CryptoKey.
+  // hono/jwt reads `alg` and `kid` from the key object, which is also a CryptoKey.
   return {
-    access_token: await sign(access, current.signing),
-    token_type: 'Bearer',
-    expires_in: accessExpiresAt - now,
-    refresh_token: await sign(refresh, current.signing),
-    refresh_expires_in: session.expiresAt - now,
+    accessToken: await sign(access, signing),
+    expiresIn: accessExpiresAt - now,
+    refreshToken: await sign(refresh, signing),
+    refreshExpiresIn: session.expiresAt - now,
   }
 }

@@ -1,33 +1,33 @@
-// Cloudflare's REST API with wrangler's own log-in, for what wrangler answers only in words.
+// Cloudflare's REST API with wrangler's login, for what wrangler prints only as prose.
 
-import { Failure, messageOf } from '../terminal/failure.ts'
+import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { runWrangler } from './wrangler.ts'
 
 const API = process.env.CLOUDFLARE_API_BASE_URL ?? 'https://api.cloudflare.com/client/v4'
-const LOG_IN =
+const HOW_TO_LOG_IN =
   "'npx wrangler login', or CLOUDFLARE_API_TOKEN with the permissions to edit D1 and Workers Scripts"
 
-type Answer = { success: boolean; errors?: { code: number; message: string }[]; result: unknown }
+type Envelope = { success: boolean; errors?: { code: number; message: string }[]; result: unknown }
 
-/** What the API refused, with its codes. */
-export class ApiRefusal extends Failure {
+/** An error response of the API, with its codes. */
+export class ApiError extends CommandError {
   readonly codes: number[]
 
-  constructor({ errors = [] }: Answer, status: number) {
+  constructor({ errors = [] }: Envelope, status: number) {
     const reasons = errors.map(({ message }) => message).join('; ') || 'no reason given'
-    const advice = status === 401 || status === 403 ? `.\nLog in anew: ${LOG_IN}` : ''
-    super(`Cloudflare's API refused: ${reasons}${advice}`)
+    const advice = status === 401 || status === 403 ? `.\nLog in again: ${HOW_TO_LOG_IN}` : ''
+    super(`Cloudflare's API reports: ${reasons}${advice}`)
     this.codes = errors.map(({ code }) => code)
   }
 }
 
-/** One account's part of the API: a body makes the call a POST. */
+/** The API of one account. A call with a body is a POST. */
 export type Api = {
   accountId: string
   call: (path: string, body?: object) => Promise<unknown>
 }
 
-/** Opens the account that wrangler.toml or the environment names (in wrangler's order), or the only one that the log-in has. */
+/** Opens the account named in wrangler.toml or the environment (wrangler's order), or the only one of the login. */
 export async function openApi(namedAccount: string | undefined): Promise<Api> {
   const headers = await readCredentials()
   const accountId =
@@ -40,7 +40,7 @@ export async function openApi(namedAccount: string | undefined): Promise<Api> {
 
 async function readCredentials(): Promise<Record<string, string>> {
   const { ok, stdout } = await runWrangler(['auth', 'token', '--json'], 'keep')
-  if (!ok) throw new Failure(`Not logged in to Cloudflare: ${LOG_IN}`)
+  if (!ok) throw new CommandError(`Not logged in to Cloudflare: ${HOW_TO_LOG_IN}`)
   const auth = JSON.parse(stdout) as Record<'type' | 'token' | 'key' | 'email', string>
   return auth.type === 'api_key'
     ? { 'X-Auth-Key': auth.key, 'X-Auth-Email': auth.email }
@@ -52,8 +52,8 @@ async function findAccount(headers: Record<string, string>): Promise<string> {
   const [account] = accounts
   if (account && accounts.length === 1) return account.id
   const list = accounts.map(({ id, name }) => `\n  ${id}  ${name}`).join('')
-  throw new Failure(
-    `This log-in has ${accounts.length} accounts: name one in CLOUDFLARE_ACCOUNT_ID${list}`,
+  throw new CommandError(
+    `This login has ${accounts.length} accounts: name one in CLOUDFLARE_ACCOUNT_ID${list}`,
   )
 }
 
@@ -70,14 +70,14 @@ async function callApi(
       }
     : { headers }
   let status: number
-  let answer: Answer
+  let envelope: Envelope
   try {
     const response = await fetch(`${API}${path}`, init)
     status = response.status
-    answer = await response.json()
+    envelope = await response.json()
   } catch (error) {
-    throw new Failure(`Cloudflare's API cannot be reached: ${messageOf(error)}`)
+    throw new CommandError(`Cloudflare's API cannot be reached: ${messageOf(error)}`)
   }
-  if (answer.success) return answer.result
-  throw new ApiRefusal(answer, status)
+  if (envelope.success) return envelope.result
+  throw new ApiError(envelope, status)
 }

@@ -1,10 +1,10 @@
-// Production's D1 over Cloudflare's REST API, so that values are bound: no password hash in an argument or a file.
+// Production's D1 over Cloudflare's REST API, which binds values: no hash in an argument or a file.
 
 import { openApi } from './api.ts'
 
 type Query = { sql: string; params: unknown[] }
 
-/** What `src/db` uses of a D1Database: `prepare(sql).bind(…).all()` and `batch([…])`. */
+/** Opens the part of D1Database that `src/db` uses: `prepare(sql).bind(…).all()` and `batch([…])`. */
 export async function openRemote(ids: {
   databaseId: string
   accountId: string | undefined

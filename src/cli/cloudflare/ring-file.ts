@@ -1,4 +1,4 @@
-// The file that holds a key ring: .dev.vars for local work, .keys.<environment> for a deployed Worker, which no one can read back.
+// The file of a key ring: .dev.vars locally; .keys.<environment> for a deployed Worker, whose secrets cannot be read back.
 
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
@@ -9,11 +9,11 @@ export type Ring = Partial<Record<(typeof VARIABLES)[number], string>>
 export const ALGORITHMS = ['HS256', 'ES256', 'EdDSA'] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
 
-/** Where the ring of a target is kept. Both names are in .gitignore. */
+/** Returns the file of a target's ring. Git ignores both names. */
 export const ringFile = (remote: boolean, env: string | undefined): string =>
   remote ? `.keys.${env ?? 'production'}` : '.dev.vars'
 
-/** The ring in a file; empty when there is no file. */
+/** Returns the ring in a file; an empty one when the file does not exist. */
 export function readRing(file: string): Ring {
   const values = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
   const ring: Ring = {}
@@ -21,7 +21,7 @@ export function readRing(file: string): Ring {
   return ring
 }
 
-/** Replaces the ring in a file and keeps its other lines. Whole or not at all; its owner alone may read it. */
+/** Replaces the ring in a file atomically and keeps its other lines. Only the owner can read the file. */
 export function writeRing(file: string, ring: Ring): void {
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
   const others = lines.filter(
@@ -35,12 +35,12 @@ export function writeRing(file: string, ring: Ring): void {
   renameSync(temporary, file)
 }
 
-/** A new random secret: 32 bytes in base64, or a private JWK. */
+/** Returns a random secret: 32 bytes in base64, or a private JWK. */
 export async function generateSecret(algorithm: Algorithm): Promise<string> {
   if (algorithm === 'HS256')
     return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
-  const kind = algorithm === 'ES256' ? { name: 'ECDSA', namedCurve: 'P-256' } : { name: 'Ed25519' }
-  const pair = (await crypto.subtle.generateKey(kind, true, ['sign', 'verify'])) as CryptoKeyPair
+  const type = algorithm === 'ES256' ? { name: 'ECDSA', namedCurve: 'P-256' } : { name: 'Ed25519' }
+  const pair = (await crypto.subtle.generateKey(type, true, ['sign', 'verify'])) as CryptoKeyPair
   const { kty, crv, x, y, d } = (await crypto.subtle.exportKey(
     'jwk',
     pair.privateKey,

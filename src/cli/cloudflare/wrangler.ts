@@ -1,4 +1,4 @@
-// Running wrangler, from this project's own dependencies and without its telemetry.
+// Runs the wrangler of this project's dependencies, without its telemetry.
 
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 const manifest = createRequire(import.meta.url).resolve('wrangler/package.json')
 const BIN = join(dirname(manifest), 'bin', 'wrangler.js')
 
-/** Starts wrangler. `show`: it has the terminal; `keep`: its output is kept. */
+/** Starts wrangler. `show` gives it the terminal; `keep` pipes its output. */
 export function startWrangler(
   args: string[],
   output: 'show' | 'keep',
@@ -26,7 +26,10 @@ export function startWrangler(
   })
 }
 
-/** Runs wrangler to its end, with `input` on its standard input when kept and `env` in its environment. `stdout` and `stderr` are empty where the output was shown. */
+/**
+ * Runs wrangler to its end. With `keep`, `input` is its standard input; with `show`, the returned output
+ * is empty.
+ */
 export function runWrangler(
   args: string[],
   output: 'show' | 'keep',

@@ -1,15 +1,12 @@
-// The steps of `npm run deploy`: each looks first at what is there already, so that each can be repeated.
+// The steps of `npm run deploy`. Each checks first what exists already, so that each can be repeated.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { importKey } from '../../auth/keys/key-ring.ts'
-import { readConfig as parseSettings } from '../../config.ts'
-import { AppError } from '../../errors.ts'
-import { type Api, ApiRefusal, openApi } from '../cloudflare/api.ts'
-import { Failure } from '../terminal/failure.ts'
-import { toUrl, waitUntilReady } from './readiness.ts'
+import { readSettings } from '../../config.ts'
+import { type Api, ApiError, openApi } from '../cloudflare/api.ts'
 import { generateSecret, readRing, ringFile, writeRing } from '../cloudflare/ring-file.ts'
 import { runWrangler } from '../cloudflare/wrangler.ts'
 import {
@@ -18,6 +15,8 @@ import {
   type WranglerConfig,
   writeDatabaseId,
 } from '../cloudflare/wrangler-toml.ts'
+import { CommandError } from '../terminal/command-error.ts'
+import { toUrl, waitUntilReady } from './readiness.ts'
 
 export type Options = {
   env: string | undefined
@@ -27,119 +26,113 @@ export type Options = {
 }
 type Database = { uuid: string; name: string }
 
-const NO_WORKER = new Set([10007, 10090]) // the API's codes for a Worker that was never deployed
+const NO_WORKER = new Set([10007, 10090]) // the API's codes when no such Worker was deployed
 const NO_DATABASE = 7404
 
-/** What a step without a result returns. */
-const noting = (note: string) => ({ note, result: undefined })
-/** The account that was found, so that wrangler neither looks for it nor asks. */
+/** Returns the outcome of a step without a result. */
+const toOutcome = (note: string) => ({ note, result: undefined })
+/** Tells wrangler the account, so that it does not ask. */
 const toAccount = ({ accountId }: Api) => ({ CLOUDFLARE_ACCOUNT_ID: accountId })
 const toEnvironment = (env: string | undefined) => (env ? ['--env', env] : [])
 
-/** Reads wrangler.toml and judges the settings as the Worker itself will. */
-export async function checkSettings({ env }: Options) {
-  const config = await readWranglerToml(env)
+/** Reads wrangler.toml and checks the settings with the Worker's own code. Throws `settings_invalid`. */
+export async function checkSettings(options: Options) {
+  const config = await readWranglerToml(options.env)
   const bindings = [...config.d1_databases, ...config.ratelimits].map((entry) =>
     'binding' in entry ? entry.binding : entry.name,
   )
-  try {
-    parseSettings({
-      ...Object.fromEntries(bindings.map((name) => [name, {}])),
-      ...config.vars,
-    } as unknown as Env)
-  } catch (error) {
-    if (error instanceof AppError) throw new Failure(error.message)
-    throw error
-  }
-  const own = config.vars.JWT_ISSUER !== 'latchkey'
-  const note = own
-    ? 'good'
-    : "good, but JWT_ISSUER is still 'latchkey': let it name you, and each environment apart"
+  // `[vars]` may contain anything: readSettings checks it.
+  const env = { ...Object.fromEntries(bindings.map((name) => [name, {}])), ...config.vars }
+  readSettings(env as unknown as Env)
+  const note =
+    config.vars.JWT_ISSUER === 'latchkey'
+      ? "valid, but JWT_ISSUER is still 'latchkey': set a different one for each environment"
+      : 'valid'
   return { note, result: config }
 }
 
-export async function logIn(config: WranglerConfig) {
+export async function authenticate(config: WranglerConfig) {
   const api = await openApi(config.account_id)
   return { note: `account ${api.accountId}`, result: api }
 }
 
-/** Makes sure that wrangler.toml names a database of this account. */
+/** Checks the database in wrangler.toml, or finds or creates one and writes its id there. */
 export async function ensureDatabase(api: Api, config: WranglerConfig, { env, dryRun }: Options) {
-  const known = findDatabaseId(config)
+  const id = findDatabaseId(config)
   const entry = config.d1_databases.find(({ binding }) => binding === 'DB')
   const name = entry?.database_name ?? 'latchkey'
-  if (known) {
-    await checkDatabase(api, known)
-    return noting(`${name} is there`)
+  if (id) {
+    await checkDatabase(api, id)
+    return toOutcome(`${name} exists`)
   }
   const databases = (await api.call(`/d1/database?name=${encodeURIComponent(name)}`)) as Database[]
   const found = databases.find((database) => database.name === name)
-  if (dryRun) return noting(`${name} ${found ? 'is there' : 'would be made'}`)
+  if (dryRun) return toOutcome(`${name} ${found ? 'exists' : 'would be created'}`)
   const { uuid } = found ?? ((await api.call('/d1/database', { name })) as Database)
   await writeDatabaseId(env, uuid)
-  return noting(
-    `${name} ${found ? 'was there' : 'made'}; its id stands in wrangler.toml now, to be committed`,
+  return toOutcome(
+    `${name} ${found ? 'found' : 'created'}; its id is in wrangler.toml now: commit that file`,
   )
 }
 
 async function checkDatabase(api: Api, id: string): Promise<void> {
   await api.call(`/d1/database/${id}`).catch((error: unknown) => {
-    if (!(error instanceof ApiRefusal) || !error.codes.includes(NO_DATABASE)) throw error
-    throw new Failure(
-      `wrangler.toml names a database that this account does not have: ${id}.\nTake its database_id out to have one made.`,
+    if (!(error instanceof ApiError) || !error.codes.includes(NO_DATABASE)) throw error
+    throw new CommandError(
+      `wrangler.toml names a database that this account does not have: ${id}.\nRemove the database_id to create a new one.`,
     )
   })
 }
 
 export async function applyMigrations(api: Api, { env, dryRun }: Options) {
-  if (dryRun) return noting('would be applied')
+  if (dryRun) return toOutcome('would be applied')
   const args = ['d1', 'migrations', 'apply', 'DB', '--remote', ...toEnvironment(env)]
   const stdout = await runQuietly(api, args)
   const none = stdout.includes('No migrations to apply')
-  return noting(none ? 'none to apply' : 'applied')
+  return toOutcome(none ? 'none to apply' : 'applied')
 }
 
-/** Whether the deployed Worker has its secret; not, when there is no Worker yet. */
+/** Returns whether the deployed Worker has its secret; false when there is no Worker yet. */
 async function hasSecret(api: Api, worker: string): Promise<boolean> {
   try {
     const secrets = (await api.call(`/workers/scripts/${worker}/secrets`)) as { name: string }[]
     return secrets.some(({ name }) => name === 'JWT_SECRET')
   } catch (error) {
-    // Any other refusal must not look like a Worker without a secret: a new one would end every session.
-    if (error instanceof ApiRefusal && error.codes.some((code) => NO_WORKER.has(code))) return false
+    // Any other error must not look like a missing secret: a new one would end every session.
+    if (error instanceof ApiError && error.codes.some((code) => NO_WORKER.has(code))) return false
     throw error
   }
 }
 
 /**
- * A first secret goes up together with the Worker: `secret put` needs a Worker, and a deployment
- * needs the required secret. The result is wrangler's options.
+ * Prepares a first secret, which is uploaded together with the Worker: `secret put` needs a Worker, and a
+ * deployment needs the required secret. The result is wrangler's options.
  */
 export async function ensureSecret(
   api: Api,
   { name = '' }: WranglerConfig,
   { env, dryRun }: Options,
 ) {
-  if (await hasSecret(api, name)) return { note: 'is there', result: [] }
+  if (await hasSecret(api, name)) return { note: 'exists', result: [] }
   const file = ringFile(true, env)
   const result = ['--secrets-file', file]
   const { JWT_SECRET: kept } = readRing(file)
   if (kept) {
     await importKey(kept).catch((error: Error) => {
-      throw new Failure(`JWT_SECRET in ${file} ${error.message}.`)
+      throw new CommandError(`JWT_SECRET in ${file} ${error.message}.`)
     })
     return { note: `from ${file}`, result }
   }
-  if (dryRun) return { note: `would be made, in ${file}`, result: [] }
+  if (dryRun) return { note: `would be created in ${file}`, result: [] }
   writeRing(file, { JWT_SECRET: await generateSecret('HS256') })
-  return { note: `made, in ${file}: keep that file, 'npm run keys' rotates with it`, result }
+  return { note: `created in ${file}: keep that file, 'npm run keys' needs it`, result }
 }
 
-/** Deploys; the result is the Worker's address, as far as wrangler names one. */
+/** Deploys; the result is the Worker's URL, if wrangler names one. */
 export async function deploy(api: Api, secrets: string[], { env, dryRun }: Options) {
   if (dryRun) {
     await runQuietly(api, ['deploy', '--dry-run', ...toEnvironment(env)])
-    return noting('would be done: the Worker builds')
+    return toOutcome('would be done: the Worker builds')
   }
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-deploy-'))
   const report = join(folder, 'report.jsonl')
@@ -148,7 +141,7 @@ export async function deploy(api: Api, secrets: string[], { env, dryRun }: Optio
     const { ok } = await runWrangler(args, 'show', {
       env: { ...toAccount(api), WRANGLER_OUTPUT_FILE_PATH: report },
     })
-    if (!ok) throw new Failure('wrangler says why above.')
+    if (!ok) throw new CommandError('See the output of wrangler above.')
     const [, targets = '[]'] = /"targets":(\[[^\]]*\])/.exec(readFileSync(report, 'utf8')) ?? []
     const url = toUrl(JSON.parse(targets))
     return { note: 'done', result: url }
@@ -157,17 +150,17 @@ export async function deploy(api: Api, secrets: string[], { env, dryRun }: Optio
   }
 }
 
-/** Asks the deployed Worker whether it is ready. */
+/** Waits until the deployed Worker is ready. */
 export async function checkReadiness(url: string | undefined, { wait, dryRun }: Options) {
-  if (dryRun) return noting('would be asked')
-  if (!url) return noting('not asked, since wrangler names no address: give it with --url')
+  if (dryRun) return toOutcome('would be checked')
+  if (!url) return toOutcome('not checked, because wrangler names no URL: pass it with --url')
   await waitUntilReady(url, wait)
-  return noting(`${url} is ready`)
+  return toOutcome(`${url} is ready`)
 }
 
-/** Runs wrangler without its output, which a failure then shows; returns its standard output. */
+/** Runs wrangler and returns its standard output. Throws a CommandError with all output. */
 async function runQuietly(api: Api, args: string[]): Promise<string> {
   const { ok, stdout, stderr } = await runWrangler(args, 'keep', { env: toAccount(api) })
   if (ok) return stdout
-  throw new Failure(`wrangler says:\n${stdout}${stderr}`)
+  throw new CommandError(`The output of wrangler:\n${stdout}${stderr}`)
 }

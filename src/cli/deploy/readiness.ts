@@ -1,10 +1,10 @@
-// Whether a deployed Worker can serve: its /ready, asked until it says so.
+// Waits until the /ready of a deployed Worker reports that it can serve.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { Failure, messageOf } from '../terminal/failure.ts'
+import { CommandError, messageOf } from '../terminal/command-error.ts'
 
-/** The address among wrangler's targets: of workers.dev, of a domain, or of a route that takes all paths. */
+/** Returns the Worker's URL among wrangler's targets: workers.dev, a domain, or a route for all paths. */
 export function toUrl(targets: string[]): string | undefined {
   const [host] = targets.flatMap((target) => {
     const [, name] = /^(?:https:\/\/)?([\w-]+(?:\.[\w-]+)+)(?=\/\*| |$)/.exec(target) ?? []
@@ -13,27 +13,27 @@ export function toUrl(targets: string[]): string | undefined {
   return host && `https://${host}`
 }
 
-/** Asks until the answer is 200: a new address takes a while to be known everywhere. */
+/** Polls /ready until the status is 200, because a new address takes a while to reach every location. */
 export async function waitUntilReady(url: string, seconds: number): Promise<void> {
   const end = Date.now() + seconds * 1000
   for (;;) {
-    const problem = await askReady(new URL('/ready', url))
+    const problem = await requestReady(new URL('/ready', url))
     if (!problem) return
     if (Date.now() >= end)
-      throw new Failure(`After ${seconds} seconds ${url}/ready says: ${problem}
-The new version is deployed. 'npx wrangler tail' shows why it is not ready; 'npx wrangler rollback' brings the version before it back.`)
+      throw new CommandError(`After ${seconds} seconds ${url}/ready responds: ${problem}
+The new version is deployed. 'npx wrangler tail' shows why it is not ready; 'npx wrangler rollback' restores the previous version.`)
     await sleep(1000)
   }
 }
 
-/** What is wrong; undefined when the Worker is ready. */
-async function askReady(ready: URL): Promise<string | undefined> {
+/** Returns what is wrong; undefined when the Worker is ready. */
+async function requestReady(ready: URL): Promise<string | undefined> {
   try {
     const response = await fetch(ready, { redirect: 'manual', signal: AbortSignal.timeout(10_000) })
     const body = await response.text()
     return response.ok ? undefined : `${response.status} ${body.slice(0, 200)}`
   } catch (error) {
     const { cause } = error as Error
-    return `no answer (${messageOf(cause ?? error)})`
+    return `no response (${messageOf(cause ?? error)})`
   }
 }

@@ -1,15 +1,15 @@
-// The steps of a command that changes something far away: what has been done is always said.
+// The steps of a command that changes something remote. Each error says what was done before it.
 
-import { Failure } from '../terminal/failure.ts'
+import { CommandError, explain } from '../terminal/command-error.ts'
 
-/** Takes one step, which returns what to say of it, and its result. */
-export type TakeStep = <Result>(
+/** Runs one step, which returns a note to print and its result. */
+export type RunStep = <Result>(
   title: string,
   step: () => Promise<{ note: string; result: Result }>,
 ) => Promise<Result>
 
-/** Steps of a command that can be run `again`: a failure names those before it, and what to run next. */
-export function startSteps(again: string): TakeStep {
+/** Returns a function that runs steps. `command` is what to run again after an error. */
+export function createStepRunner(command: string): RunStep {
   const done: string[] = []
   return async (title, step) => {
     process.stdout.write(`${title} … `)
@@ -18,14 +18,15 @@ export function startSteps(again: string): TakeStep {
       console.log(note)
       done.push(title)
       return result
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error
+    } catch (thrown) {
+      const error = explain(thrown)
+      if (!(error instanceof CommandError)) throw error
       console.log('failed')
-      throw new Failure(`
+      throw new CommandError(`
 ${title} failed. ${error.message}
 
 Done before: ${done.join(', ') || 'nothing'}.
-Next: mend that, then '${again}' again: every step can be repeated.`)
+Next: fix this, then run '${command}' again. Every step can be repeated.`)
     }
   }
 }

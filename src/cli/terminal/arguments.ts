@@ -1,10 +1,10 @@
-// The command line of `import` and `export`.
+// The command line: options and positional arguments.
 
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 
-import { Failure } from './failure.ts'
+import { CommandError } from './command-error.ts'
 
-/** What every command on users takes. */
+/** The options of every command about users. */
 export const TARGET_OPTIONS = {
   remote: { type: 'boolean', default: false },
   env: { type: 'string' },
@@ -12,26 +12,28 @@ export const TARGET_OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
-/** One positional and the options; an unknown option is a Failure that shows the usage. */
-export function readArguments<Options extends NonNullable<ParseArgsConfig['options']>>(
+type Options = NonNullable<ParseArgsConfig['options']>
+
+/**
+ * Parses `args` with at most `max` positional arguments. Throws a usage error with `hint` and `help`,
+ * which never repeats an argument: it may be a password or a secret.
+ */
+export function parseArguments<Config extends Options>(
   args: string[],
-  options: Options,
-  help: string,
+  options: Config,
+  { help, max, hint = '' }: { help: string; max: number; hint?: string },
 ) {
-  const parsed = tryParse(args, options)
-  if (!parsed) throw new Failure(`Unknown option.\n\n${help}`, 2)
-  const [file, ...rest] = parsed.positionals
-  if (rest.length > 0) throw new Failure(`Too many arguments.\n\n${help}`, 2)
-  return { file, values: parsed.values }
+  const parsed = parseOptions(args, options)
+  const problem = parsed ? 'Too many arguments.' : 'Unknown option, or an option without a value.'
+  if (!parsed || parsed.positionals.length > max)
+    throw new CommandError(`${problem}${hint && ` ${hint}`}\n\n${help}`, 2)
+  return parsed
 }
 
-function tryParse<Options extends NonNullable<ParseArgsConfig['options']>>(
-  args: string[],
-  options: Options,
-) {
+function parseOptions<Config extends Options>(args: string[], options: Config) {
   try {
     return parseArgs({ args, options, allowPositionals: true })
   } catch {
-    return undefined // an unknown option, or a value missing: readArguments says so
+    return undefined // a TypeError whose message repeats the argument
   }
 }

@@ -1,9 +1,9 @@
-// A bar for what takes long, on standard error and only at a terminal.
+// A progress bar on standard error, at a terminal only.
 
 const WIDTH = 30
-const LONG = 2000
+const MIN_TOTAL = 2000 // less is done before a bar could be read
 
-/** The bar as text: `Writing [######------] 25 %`. */
+/** Returns the bar: `Writing [######------] 25 % of 4,000`. */
 export function renderBar(title: string, done: number, total: number): string {
   const share = Math.min(1, done / total)
   const filled = Math.round(share * WIDTH)
@@ -11,9 +11,9 @@ export function renderBar(title: string, done: number, total: number): string {
   return `${title} [${bar}] ${Math.floor(share * 100)} % of ${total.toLocaleString('en')}`
 }
 
-/** Shows `title` and how many of `total` are done, and takes it away at the end. Short work shows nothing. */
+/** Returns a function that shows how many of `total` are done, and erases the bar at the end. */
 export function createProgress(title: string, total: number): (done: number) => void {
-  if (!process.stderr.isTTY || total < LONG) return () => {}
+  if (!process.stderr.isTTY || total < MIN_TOTAL) return () => {}
   const show = (done: number) =>
     process.stderr.write(done < total ? `\r${renderBar(title, done, total)}` : '\r\u001B[K')
   show(0)

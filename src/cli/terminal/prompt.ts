@@ -1,12 +1,12 @@
-// Asking at the terminal: a password without showing it, a yes or no.
+// Questions at the terminal: a hidden password, or yes or no.
 
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 
-import { Failure } from './failure.ts'
+import { CommandError } from './command-error.ts'
 
-/** A line from the terminal; `hidden` shows nothing of it. */
+/** Reads a line from the terminal; with `hidden`, without showing it. */
 async function ask(question: string, hidden: boolean): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const output = hidden ? silent : process.stderr
@@ -20,18 +20,19 @@ async function ask(question: string, hidden: boolean): Promise<string> {
   }
 }
 
-/** A new password: asked for twice at a terminal, else the first line of standard input. */
+/** Asks twice for a new password; without a terminal, reads the first line of standard input. */
 export async function readNewPassword(): Promise<string> {
   if (!process.stdin.isTTY) {
     const [line = ''] = (await text(process.stdin)).split(/\r?\n/)
     return line
   }
   const password = await ask('New password: ', true)
-  if ((await ask('Once more: ', true)) !== password) throw new Failure('The two are not the same.')
+  if ((await ask('Repeat the password: ', true)) !== password)
+    throw new CommandError("Passwords don't match.")
   return password
 }
 
-/** Asks for a yes at a terminal; without one it never asks. */
+/** Asks for a yes. Returns true without asking when there is no terminal. */
 export async function confirm(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) return true
   return /^y(es)?$/i.test(await ask(`${question} [y/N] `, false))

@@ -1,5 +1,6 @@
-// A table for people: columns as wide as they need, and nothing drawn around them.
+// Plain tables and dates for the terminal.
 
+/** Returns lines of columns, each as wide as its widest cell. */
 export function toTable(titles: string[], rows: string[][]): string {
   const all = [titles, ...rows]
   const widths = titles.map((_, column) => Math.max(...all.map((row) => width(row[column]))))
@@ -10,9 +11,9 @@ export function toTable(titles: string[], rows: string[][]): string {
 
 const width = (cell = '') => [...cell].length
 
-/** `2026-11-24`, or nothing. */
+/** Returns `2026-11-24`, or an empty string for null. */
 export const toDay = (seconds: number | null): string => toMinute(seconds).slice(0, 10)
 
-/** `2026-11-24 12:00` in UTC, or nothing. */
+/** Returns `2026-11-24 12:00` in UTC, or an empty string for null. */
 export const toMinute = (seconds: number | null): string =>
   seconds === null ? '' : new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ')

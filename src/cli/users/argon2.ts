@@ -1,4 +1,4 @@
-// argon2id for the command line: Node's own, since Node cannot import the Worker's WebAssembly module.
+// argon2id for the command line: from node:crypto, since Node cannot import the Worker's WebAssembly module.
 
 import { argon2Sync } from 'node:crypto'
 

@@ -1,16 +1,14 @@
-// What `npm run users` does, each with its answer for people and for scripts.
+// The commands of `npm run users`, each with output for people and for scripts.
 
-import { newPasswordProblem } from '../../auth/passwords/rules.ts'
-import { hashPassword } from '../../auth/passwords/hash.ts'
-import { usernameProblem } from '../../auth/usernames.ts'
-import { revokeEverySession } from '../../db/session-revocation.ts'
-import { listSessions } from '../../db/sessions.ts'
-import { type Changed, changeUser, deleteUser, type NotChanged } from '../../db/user-changes.ts'
-import { findUser, insertUser, listUsers, type User } from '../../db/users.ts'
-import { MAX_ROLES, ROLE, ROLE_RULE } from '../../contract/requests.ts'
-import { argon2id } from './argon2.ts'
-import { readMinLength, type Target } from '../cloudflare/database.ts'
-import { Failure } from '../terminal/failure.ts'
+import { createUser, removeUser, requireUser, updateUser } from '../../auth/users.ts'
+import { Roles, ROLE_RULE } from '../../contract/requests.ts'
+import type { SessionListResponse, UserResponse } from '../../contract/responses.ts'
+import { markEveryoneRevoked } from '../../db/session-revocation.ts'
+import { listSessions, type SessionEntry } from '../../db/sessions.ts'
+import { listUsers, type User } from '../../db/users.ts'
+import type { Isolate } from '../../isolate.ts'
+import type { Target } from '../cloudflare/isolate.ts'
+import { CommandError } from '../terminal/command-error.ts'
 import { confirm, readNewPassword } from '../terminal/prompt.ts'
 import { toDay, toMinute, toTable } from '../terminal/table.ts'
 
@@ -21,130 +19,127 @@ export type Options = Target & {
   limit: number
   after: string
 }
-export type Answer = { text: string; json: unknown }
+export type Output = { text: string; json: unknown }
+type Run<Result> = (isolate: Isolate, name: string, options: Options) => Promise<Result>
 type Command = {
-  /** Whether it takes a name: `prefix` may be left out, and `everyone` takes --everyone in its place. */
-  takes: 'name' | 'prefix' | 'everyone'
-  run: (db: D1Database, name: string, options: Options) => Promise<Answer>
+  /** What follows the command: a name, the beginning of names or nothing, or a name or --everyone. */
+  argument: 'name' | 'prefix' | 'name or everyone'
+  run: Run<Output>
 }
 
 const now = () => Math.floor(Date.now() / 1000)
 
-const nobody = (name: string) =>
-  new Failure(`There is no user '${name}'. See 'npm run users -- list'.`)
-
-/** A command that changes a user. No admin has to remain: who is at this command line can make one. */
-const changing = (
-  done: string,
-  change: (...args: Parameters<Command['run']>) => Promise<Changed | NotChanged>,
-): Command => ({
-  takes: 'name',
-  async run(db, name, options) {
-    if (typeof (await change(db, name, options)) === 'string') throw nobody(name)
+/** Returns a command that reports `done` for the user. */
+const changing = (done: string, change: Run<unknown>): Command => ({
+  argument: 'name',
+  async run(isolate, name, options) {
+    await change(isolate, name, options)
     return { text: `${name}: ${done}`, json: { ok: true, username: name } }
   },
 })
 
+type Change = Parameters<typeof updateUser>[1]['change']
+
+/** Returns a command that updates the user and revokes their sessions. It may demote the last admin: `add` creates another. */
+const updating = (done: string, toChange: (options: Options) => Change | Promise<Change>) =>
+  changing(done, async (isolate, username, options) => {
+    const change = await toChange(options)
+    return updateUser(isolate, { username, keepLastAdmin: false, change }, now())
+  })
+
+const revokeSessions = updating('sessions revoked', () => ({}))
+
 export const COMMANDS: Record<string, Command> = {
-  add: {
-    takes: 'name',
-    async run(db, name, options) {
-      const problem = usernameProblem(name)
-      if (problem) throw new Failure(`Username refused: ${problem}`)
-      const roles = checkRoles(options.role)
-      const passwordHash = await readHash(db, name, options)
-      if (await insertUser(db, { username: name, passwordHash, roles }, now()))
-        return { text: `${name}: added`, json: { ok: true, username: name } }
-      throw new Failure(
-        `There is a user '${name}' already, perhaps in another case. See 'npm run users -- list ${name}'.`,
-      )
-    },
-  },
+  add: changing('created', async (isolate, username, { role }) => {
+    const roles = parseRoles(role)
+    return createUser(isolate, { username, roles, password: await readNewPassword() }, now())
+  }),
   list: {
-    takes: 'prefix',
-    async run(db, prefix, { limit, after }) {
+    argument: 'prefix',
+    async run({ db }, prefix, { limit, after }) {
       const { users, next } = await listUsers(db, { prefix, limit, after })
       const table = toTable(
         ['name', 'roles', 'created', 'disabled'],
-        users.map((user) => [
-          user.username,
-          user.roles.join(' '),
-          toDay(user.createdAt),
-          toDay(user.disabledAt),
+        users.map(({ username, roles, createdAt, disabledAt }) => [
+          username,
+          roles.join(' '),
+          toDay(createdAt),
+          toDay(disabledAt),
         ]),
       )
-      const more = next === null ? '' : `\n… and more: --after '${next}'`
-      return { text: table + more, json: { users: users.map(toEntry), next } }
+      return { text: table + toNextHint(next), json: { users: users.map(toUserJson), next } }
     },
   },
   sessions: {
-    takes: 'name',
-    async run(db, name, { limit, after }) {
-      const user = await findUser(db, name)
-      if (!user) throw nobody(name)
-      const { rows, next } = await listSessions(db, { userId: user.id }, { limit, after }, now())
+    argument: 'name',
+    async run(isolate, name, { limit, after }) {
+      const { id: userId } = await requireUser(isolate, name)
+      const { entries, next } = await listSessions(isolate.db, { userId, limit, after }, now())
       const table = toTable(
         ['started (UTC)', 'refreshed', 'expires', 'country', 'client'],
-        rows.map((row) => [
-          toMinute(row.created_at),
-          toMinute(row.refreshed_at),
-          toMinute(row.expires_at),
-          row.country,
-          row.user_agent,
+        entries.map((entry) => [
+          toMinute(entry.createdAt),
+          toMinute(entry.rotatedAt),
+          toMinute(entry.expiresAt),
+          entry.country,
+          entry.userAgent,
         ]),
       )
-      const more = next === null ? '' : `\n… and more: --after '${next}'`
-      return { text: table + more, json: { sessions: rows, next } }
-    },
-  },
-  logout: {
-    takes: 'everyone',
-    async run(db, name, options) {
-      if (!options.everyone) return changingSessions.run(db, name, options)
-      if (!options.yes && !(await confirm('Log everyone out?')))
-        throw new Failure('Nobody logged out.')
-      const ended = await revokeEverySession(db)
       return {
-        text: `everyone: ${ended} ${ended === 1 ? 'session' : 'sessions'} ended`,
-        json: { ok: true, sessions: ended },
+        text: table + toNextHint(next),
+        json: { sessions: entries.map(toSessionJson), next },
       }
     },
   },
-  passwd: changing('password changed, sessions ended', async (db, name, options) =>
-    changeUser(db, name, { passwordHash: await readHash(db, name, options) }, now()),
-  ),
-  roles: changing('roles set, sessions ended', (db, name, { role }) =>
-    changeUser(db, name, { roles: checkRoles(role) }, now()),
-  ),
-  disable: changing('disabled, sessions ended', (db, name) =>
-    changeUser(db, name, { disabled: true }, now()),
-  ),
-  enable: changing('enabled', (db, name) => changeUser(db, name, { disabled: false }, now())),
-  remove: changing('removed, sessions ended', async (db, name, { yes }) => {
-    if (!yes && !(await confirm(`Remove ${name}?`))) throw new Failure('Nothing removed.')
-    return deleteUser(db, name, now())
+  logout: {
+    argument: 'name or everyone',
+    async run(isolate, name, options) {
+      if (!options.everyone) return revokeSessions.run(isolate, name, options)
+      if (!options.yes && !(await confirm('Log everyone out?')))
+        throw new CommandError('Nobody was logged out.')
+      const sessions = await markEveryoneRevoked(isolate.db)
+      return {
+        text: `everyone: ${sessions} ${sessions === 1 ? 'session' : 'sessions'} revoked`,
+        json: { ok: true, sessions },
+      }
+    },
+  },
+  passwd: updating('password changed, sessions revoked', async () => ({
+    password: await readNewPassword(),
+  })),
+  roles: updating('roles set, sessions revoked', ({ role }) => ({ roles: parseRoles(role) })),
+  disable: updating('disabled, sessions revoked', () => ({ disabled: true })),
+  enable: updating('enabled', () => ({ disabled: false })),
+  remove: changing('removed, sessions revoked', async (isolate, username, { yes }) => {
+    if (!yes && !(await confirm(`Remove ${username}?`)))
+      throw new CommandError('No user was removed.')
+    return removeUser(isolate, { username, keepLastAdmin: false }, now())
   }),
 }
 
-const changingSessions = changing('sessions ended', (db, name) => changeUser(db, name, {}, now()))
-
-function checkRoles(roles: string[]): string[] {
-  if (roles.length > MAX_ROLES || !roles.every((role) => ROLE.test(role)))
-    throw new Failure(`Roles refused: at most ${MAX_ROLES}, ${ROLE_RULE}.`)
-  return roles
+function parseRoles(roles: string[]): string[] {
+  const { data } = Roles.safeParse(roles)
+  if (data) return data
+  throw new CommandError(`Invalid roles. Allowed are ${ROLE_RULE}.`)
 }
 
-async function readHash(db: D1Database, username: string, { env }: Options): Promise<string> {
-  const password = await readNewPassword()
-  const rules = { username, minLength: await readMinLength(env) }
-  const problem = await newPasswordProblem(db, password, rules)
-  if (problem) throw new Failure(`Password refused: ${problem}`)
-  return hashPassword(password, argon2id)
-}
+const toNextHint = (next: string | null): string =>
+  next === null ? '' : `\n… and more: --after '${next}'`
 
-const toEntry = ({ username, roles, createdAt, disabledAt }: User) => ({
+const toUserJson = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
   username,
   roles,
   created_at: createdAt,
   disabled_at: disabledAt,
+})
+
+type SessionJson = Omit<SessionListResponse['sessions'][number], 'current'>
+
+const toSessionJson = (entry: SessionEntry): SessionJson => ({
+  id: entry.id,
+  created_at: entry.createdAt,
+  refreshed_at: entry.rotatedAt,
+  expires_at: entry.expiresAt,
+  user_agent: entry.userAgent,
+  country: entry.country,
 })

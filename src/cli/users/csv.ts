@@ -1,14 +1,14 @@
-// CSV as RFC 4180 has it: commas, CRLF or LF, quotes around a cell and doubled within. Anything else is refused.
+// CSV (RFC 4180): commas, CRLF or LF, cells in quotes, quotes doubled within. Anything else is rejected.
 
-import { Failure } from '../terminal/failure.ts'
+import { CommandError } from '../terminal/command-error.ts'
 
-/** A record, with the number of the line on which it begins. */
+/** A record and the number of the line on which it begins. */
 export type CsvRecord = { line: number; cells: string[] }
 
-/** One cell and what ends it. */
+/** A cell and its separator. */
 const CELL = /("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(,|\r?\n|$)/y
 
-/** The records of a text; empty lines are none. A text that is no CSV is a Failure, which repeats none of it. */
+/** Returns the records of a text, without empty lines. Throws a CommandError that repeats none of the text. */
 export function parseCsv(text: string): CsvRecord[] {
   const records: CsvRecord[] = []
   let cells: string[] = []
@@ -18,7 +18,9 @@ export function parseCsv(text: string): CsvRecord[] {
     CELL.lastIndex = at
     const [whole, cell = '', end] = CELL.exec(text) ?? []
     if (whole === undefined)
-      throw new Failure(`Line ${line}: quotes or line ends are not as in RFC 4180.`)
+      throw new CommandError(
+        `Line ${line}: the quotes or line breaks are not valid CSV (RFC 4180).`,
+      )
     at += whole.length
     line += whole.split('\n').length - 1
     cells.push(cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell)
@@ -30,6 +32,6 @@ export function parseCsv(text: string): CsvRecord[] {
   return records
 }
 
-/** A record as a line, without its end. */
+/** Returns a record as a line, without a line break. */
 export const formatCsv = (cells: string[]): string =>
   cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')

@@ -1,59 +1,63 @@
-// npm run users -- export: all users with their password hashes, in a form that `import` takes.
+// npm run users -- export: writes all users with their password hashes, in a format that `import` reads.
 
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 
 import { listUsers, type User } from '../../db/users.ts'
-import { readArguments, TARGET_OPTIONS } from '../terminal/arguments.ts'
+import { withIsolate } from '../cloudflare/isolate.ts'
+import { parseArguments, TARGET_OPTIONS } from '../terminal/arguments.ts'
+import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { formatCsv } from './csv.ts'
-import { withDatabase } from '../cloudflare/database.ts'
-import { Failure, messageOf } from '../terminal/failure.ts'
 import { COLUMNS, toCells, toRow } from './user-row.ts'
 
 const HELP = `Usage: npm run users -- export <file> [options]
 
-Writes all users to a new file that only you can read: as a JSON array where its name ends in .json,
-else as CSV. '-' is standard output. The file holds password hashes: keep it safe, and not for long.
+Writes all users to a new file that only you can read: a JSON array if its name
+ends in .json, otherwise CSV. '-' writes to standard output. The file contains
+password hashes: keep it safe, and delete it soon.
 
-  --remote      production's database instead of the local one
-  --env <name>  the database of this wrangler environment
-  --json        for scripts: one JSON document
-  --help        this text`
+  --remote      use the production database instead of the local one
+  --env <name>  use the database of this wrangler environment
+  --json        print one JSON document, for scripts
+  --help        show this help`
 
-const PAGE = 2000
+const PAGE_SIZE = 2000
 
-/** A file in the making: what comes first, what each user is, what stands between them, what comes last. */
-type Format = { head: string; show: (user: User) => string; between: string; tail: string }
+/** What a file begins and ends with, how it shows a user, and what separates users. */
+type Format = { head: string; show: (user: User) => string; separator: string; tail: string }
 
 const CSV: Format = {
   head: `${COLUMNS.join(',')}\n`,
   show: (user) => `${formatCsv(toCells(user))}\n`,
-  between: '',
+  separator: '',
   tail: '',
 }
 const JSON_ARRAY: Format = {
   head: '[\n',
   show: (user) => JSON.stringify(toRow(user)),
-  between: ',\n',
+  separator: ',\n',
   tail: '\n]\n',
 }
 
 export async function exportUsers(args: string[]): Promise<void> {
-  const { file, values } = readArguments(args, TARGET_OPTIONS, HELP)
+  const { values, positionals } = parseArguments(args, TARGET_OPTIONS, { help: HELP, max: 1 })
+  const [file] = positionals
   if (values.help) return console.log(HELP)
-  if (!file) throw new Failure(`Where to?\n\n${HELP}`, 2)
+  if (!file) throw new CommandError(`Missing file.\n\n${HELP}`, 2)
   const isOutput = file === '-'
   const format = file.endsWith('.json') || (isOutput && values.json) ? JSON_ARRAY : CSV
   const write = (target: number) =>
-    withDatabase({ remote: values.remote, env: values.env }, (db) => writeAll(db, target, format))
+    withIsolate({ remote: values.remote, env: values.env }, ({ db }) =>
+      writeAll(db, target, format),
+    )
 
-  const count = await (isOutput ? write(process.stdout.fd) : intoNewFile(file, write))
-  const done = `${count.toLocaleString('en')} users exported, with their password hashes: keep this safe.`
+  const count = await (isOutput ? write(process.stdout.fd) : writeNewFile(file, write))
+  const done = `${count.toLocaleString('en')} users exported, with their password hashes: keep them safe.`
   if (isOutput) process.stderr.write(`${done}\n`)
   else console.log(values.json ? JSON.stringify({ ok: true, file, users: count }) : done)
 }
 
-/** Lends a new file of mode 0600 to `write`, and removes it when that fails: half an export looks like one. */
-async function intoNewFile(
+/** Creates a file that only its owner can read, and removes it when `write` fails: half an export looks complete. */
+async function writeNewFile(
   file: string,
   write: (target: number) => Promise<number>,
 ): Promise<number> {
@@ -72,19 +76,19 @@ function openNew(file: string): number {
   try {
     return openSync(file, 'wx', 0o600)
   } catch (error) {
-    throw new Failure(`Cannot make a new file: ${messageOf(error)}`)
+    throw new CommandError(`Cannot create the file: ${messageOf(error)}`)
   }
 }
 
-/** Page by page, so that memory does not grow with the number of users. */
+/** Writes page by page, so that memory does not grow with the number of users. */
 async function writeAll(db: D1Database, target: number, format: Format): Promise<number> {
   let count = 0
   let after: string | null = ''
   writeSync(target, format.head)
   while (after !== null) {
-    const page = await listUsers(db, { limit: PAGE, after })
-    const text = page.users.map(format.show).join(format.between)
-    writeSync(target, count > 0 && page.users.length > 0 ? format.between + text : text)
+    const page = await listUsers(db, { limit: PAGE_SIZE, after })
+    const text = page.users.map(format.show).join(format.separator)
+    writeSync(target, count > 0 && page.users.length > 0 ? format.separator + text : text)
     count += page.users.length
     after = page.next
   }

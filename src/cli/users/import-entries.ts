@@ -1,31 +1,33 @@
-// The users of a file against those of the database: who is new, and adding them.
+// Compares the users of a file with those of the database, and adds the new ones.
 
-import { findUsers, insertUsers, type Pack, packRows, toInsertRow } from '../../db/user-import.ts'
+import { findUsers, insertUsers, toInsertRow } from '../../db/user-import.ts'
 import { foldUsername, type User } from '../../db/users.ts'
-import { Failure, messageOf } from '../terminal/failure.ts'
+import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { createProgress } from '../terminal/progress.ts'
+import { type Pack, packRows } from './pack-rows.ts'
 import type { Entry } from './user-file.ts'
 import type { FileUser } from './user-row.ts'
 
 const NAMES_BYTES = 100_000
 
-// A local import is one transaction of any size. Over Cloudflare's API a transaction is one request, and
-// how large that may be is written nowhere: these 7 MB hold some 35,000 users of Werkzeug.
+// A local import is one transaction of any size. Over Cloudflare's API a transaction is one request, whose
+// maximum size is not documented: these 7 MB contain some 35,000 users with Werkzeug's hashes.
 const REMOTE_PACKS = 8
 
-/** Who is new, who is there just as in the file, and whose name is taken by another. */
+/** Sorts entries: new ones, those whose user is the same in the database, those whose name is taken. */
 export async function compareEntries(db: D1Database, entries: Entry[]) {
-  const known = new Map<string, User>()
-  const show = createProgress('Looking for names', entries.length)
+  const existing = new Map<string, User>()
+  const show = createProgress('Comparing', entries.length)
   let done = 0
   const names = entries.map(({ user }) => foldUsername(user.username))
   for (const pack of packRows(names, NAMES_BYTES)) {
-    for (const user of await findUsers(db, pack)) known.set(foldUsername(user.username), user)
+    for (const user of await findUsers(db, pack.json))
+      existing.set(foldUsername(user.username), user)
     show((done += pack.count))
   }
   const sorted = { fresh: [] as Entry[], same: [] as Entry[], taken: [] as Entry[] }
   for (const entry of entries) {
-    const user = known.get(foldUsername(entry.user.username))
+    const user = existing.get(foldUsername(entry.user.username))
     if (!user) sorted.fresh.push(entry)
     else if (isSame(user, entry.user)) sorted.same.push(entry)
     else sorted.taken.push(entry)
@@ -40,7 +42,7 @@ const isSame = (user: User, other: FileUser): boolean =>
   user.createdAt === (other.createdAt ?? user.createdAt) &&
   JSON.stringify(user.roles) === JSON.stringify(other.roles)
 
-/** Adds users who are new: locally all of them or none. */
+/** Adds new users; locally all of them or none. */
 export async function addEntries(db: D1Database, entries: Entry[], remote: boolean): Promise<void> {
   const now = Math.floor(Date.now() / 1000)
   const rows = entries.map(({ user }) => toInsertRow({ ...user, createdAt: user.createdAt ?? now }))
@@ -48,10 +50,13 @@ export async function addEntries(db: D1Database, entries: Entry[], remote: boole
   let done = 0
   for (const packs of toTransactions(packRows(rows), remote)) {
     try {
-      await insertUsers(db, packs)
+      await insertUsers(
+        db,
+        packs.map(({ json }) => json),
+      )
     } catch (error) {
       show(rows.length)
-      throw new Failure(toAdvice(done, messageOf(error)))
+      throw new CommandError(toAdvice(done, messageOf(error)))
     }
     show((done += packs.reduce((sum, { count }) => sum + count, 0)))
   }
@@ -66,4 +71,4 @@ function toTransactions(packs: Pack[], remote: boolean): Pack[][] {
 }
 
 const toAdvice = (done: number, reason: string) =>
-  `Stopped after ${done.toLocaleString('en')} users: ${reason}.\nThe same command again goes on: users who are there already, just as in the file, are left alone.`
+  `Stopped after ${done.toLocaleString('en')} users: ${reason}.\nRun the same command again to continue: users who were imported already are left unchanged.`

@@ -1,35 +1,38 @@
-// npm run users -- import: users of another system, with the password hashes they have there. All of them or none.
+// npm run users -- import: adds the users of another system with their password hashes, all or none.
 
 import { readFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 
-import { readArguments, TARGET_OPTIONS } from '../terminal/arguments.ts'
-import { withDatabase } from '../cloudflare/database.ts'
-import { Failure, messageOf } from '../terminal/failure.ts'
+import { withIsolate } from '../cloudflare/isolate.ts'
+import { parseArguments, TARGET_OPTIONS } from '../terminal/arguments.ts'
+import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { addEntries, compareEntries } from './import-entries.ts'
-import { type Entry, parseUserFile, type Refusal } from './user-file.ts'
+import { type Entry, parseUserFile, type Rejection } from './user-file.ts'
 
 const HELP = `Usage: npm run users -- import <file> [options]
 
-Adds the users of a file, or of standard input where that is '-'. They log in with the password they
-have, and get an argon2id hash at their first log-in. All lines are checked first: when one cannot
-be taken, it is named, and nothing is imported. A user who is there already, just as in the file, is
-left alone, so that the command can be repeated.
+Adds the users of a file, or of standard input when the file is '-'. They log in
+with their existing passwords. The first login replaces the hash by argon2id.
+All lines are checked first: if one is invalid, the command names it and imports
+nothing. A user who exists already, the same as in the file, is left unchanged,
+so you can repeat the command.
 
-The file is CSV with a first line that names its columns, a JSON array, or one JSON object a line:
+The file is CSV whose first line names the columns, a JSON array, or one JSON
+object per line:
 
   username       1 to 64 characters
-  password_hash  Werkzeug's scrypt (scrypt:32768:8:1$…), or argon2id or scrypt as a PHC string
-  roles          if you like: in CSV with spaces between them, in JSON a list
-  created_at     if you like: unix seconds; else now
-  disabled_at    if you like: unix seconds, for a user who may not log in
+  password_hash  Werkzeug's scrypt (scrypt:32768:8:1$…), or argon2id or scrypt
+                 as a PHC string
+  roles          optional: separated by spaces in CSV, a list in JSON
+  created_at     optional: Unix time in seconds, by default now
+  disabled_at    optional: Unix time in seconds, for users who may not log in
 
-  --skip-existing  leave out who has the name of a user, instead of refusing the file
-  --dry-run        check only
-  --remote         production's database instead of the local one
-  --env <name>     the database of this wrangler environment
-  --json           for scripts: one JSON document
-  --help           this text`
+  --skip-existing  skip names that are taken, instead of rejecting the file
+  --dry-run        only check the file
+  --remote         use the production database instead of the local one
+  --env <name>     use the database of this wrangler environment
+  --json           print one JSON document, for scripts
+  --help           show this help`
 
 const OPTIONS = {
   ...TARGET_OPTIONS,
@@ -40,18 +43,19 @@ const OPTIONS = {
 const MAX_SHOWN = 50
 
 export async function importUsers(args: string[]): Promise<void> {
-  const { file, values } = readArguments(args, OPTIONS, HELP)
+  const { values, positionals } = parseArguments(args, OPTIONS, { help: HELP, max: 1 })
+  const [file] = positionals
   if (values.help) return console.log(HELP)
-  if (!file) throw new Failure(`Which file?\n\n${HELP}`, 2)
-  const { entries, refusals: unfit } = parseUserFile(await readText(file))
-  if (entries.length + unfit.length === 0) throw new Failure('The file holds no users.')
+  if (!file) throw new CommandError(`Missing file.\n\n${HELP}`, 2)
+  const { entries, rejections: invalid } = parseUserFile(await readText(file))
+  if (entries.length + invalid.length === 0) throw new CommandError('The file contains no users.')
   const target = { remote: values.remote, env: values.env }
 
-  await withDatabase(target, async (db) => {
+  await withIsolate(target, async ({ db }) => {
     const { fresh, same, taken } = await compareEntries(db, entries)
     const skips = values['skip-existing']
-    const refusals = unfit.concat(skips ? [] : taken.map(refuseTaken))
-    if (refusals.length > 0) return refuse(refusals, values.json)
+    const rejections = invalid.concat(skips ? [] : taken.map(toTakenRejection))
+    if (rejections.length > 0) return report(rejections, values.json)
     if (!values['dry-run']) await addEntries(db, fresh, values.remote)
     const result = { imported: fresh.length, same: same.length, skipped: taken.length }
     if (values.json)
@@ -65,29 +69,30 @@ async function readText(file: string): Promise<string> {
     const bytes = file === '-' ? await buffer(process.stdin) : readFileSync(file)
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
   } catch (error) {
-    throw new Failure(`Cannot read ${file}: ${messageOf(error)}`)
+    throw new CommandError(`Cannot read ${file}: ${messageOf(error)}`)
   }
 }
 
-const refuseTaken = ({ at, user }: Entry): Refusal => ({
+const toTakenRejection = ({ at, user }: Entry): Rejection => ({
   at,
   username: user.username,
   reason:
-    'username: there is a user of this name already, perhaps in another case (--skip-existing leaves such lines out)',
+    'username: a user of this name exists already, perhaps in another case (use --skip-existing to skip such lines)',
 })
 
-function refuse(refusals: Refusal[], json: boolean): void {
+/** Prints the rejected rows as JSON, or throws them. */
+function report(rejections: Rejection[], json: boolean): void {
   if (json) {
-    console.log(JSON.stringify({ ok: false, refused: refusals }))
+    console.log(JSON.stringify({ ok: false, refused: rejections }))
     process.exitCode = 1
     return
   }
-  const shown = refusals
+  const shown = rejections
     .slice(0, MAX_SHOWN)
     .map(({ at, username, reason }) => `  ${at}${username ? ` (${username})` : ''}: ${reason}`)
-  const more = refusals.length - shown.length
+  const more = rejections.length - shown.length
   if (more > 0) shown.push(`  … and ${more.toLocaleString('en')} more`)
-  throw new Failure(`Nothing was imported:\n\n${shown.join('\n')}`)
+  throw new CommandError(`Nothing was imported:\n\n${shown.join('\n')}`)
 }
 
 function toSummary(
@@ -96,12 +101,12 @@ function toSummary(
 ): string {
   const rows: [string, number][] = [
     [dryRun ? 'would be imported' : 'imported', imported],
-    ['there already, just the same', same],
-    ['left out, name taken', skipped],
+    ['unchanged, exist already', same],
+    ['skipped, name taken', skipped],
   ]
-  const numbers = rows.map(([, count]) => count.toLocaleString('en'))
-  const width = Math.max(...numbers.map((number) => number.length))
+  const counts = rows.map(([, count]) => count.toLocaleString('en'))
+  const width = Math.max(...counts.map((count) => count.length))
   return rows
-    .map(([label], index) => `${label.padEnd(28)}  ${(numbers[index] ?? '').padStart(width)}`)
+    .map(([label], index) => `${label.padEnd(25)}  ${(counts[index] ?? '').padStart(width)}`)
     .join('\n')
 }

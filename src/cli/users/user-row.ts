@@ -1,60 +1,50 @@
-// One user in a file: what a row may hold, and why it is refused. No reason repeats a hash.
+// One user in a file: what a row may contain, and why it is rejected. No reason repeats a hash.
 
 import * as z from 'zod/mini'
 
-import { usernameProblem } from '../../auth/usernames.ts'
+import { validateUsername } from '../../auth/usernames.ts'
+import { ROLE_RULE, Roles, Username } from '../../contract/requests.ts'
 import type { User } from '../../db/users.ts'
-import { MAX_ROLES, ROLE, ROLE_RULE } from '../../contract/requests.ts'
-import { hashProblem } from './hash-problem.ts'
+import { validateHash } from './hash-rules.ts'
 
 /** The columns of a file, in the order in which `export` writes them; the first two are required. */
 export const COLUMNS = ['username', 'password_hash', 'roles', 'created_at', 'disabled_at'] as const
 
-const TIME = 'must be a time in unix seconds'
+const TIME = 'must be a Unix time in seconds'
 
-const checked = (problem: (value: string) => string | undefined) =>
-  z.string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be text') }).check(
-    z.normalize('NFC'),
-    z.refine((value) => problem(value) === undefined, {
-      error: ({ input }) => problem(String(input)) ?? '',
-    }),
-  )
+const satisfies = (validate: (value: string) => string | undefined) =>
+  z.refine<string>((value) => validate(value) === undefined, {
+    error: ({ input }) => validate(String(input)) ?? '',
+  })
 
 // In seconds: a time in milliseconds would be in the year 2286 or later.
 const time = z.int(TIME).check(z.minimum(0, TIME), z.maximum(9_999_999_999, TIME))
 
 const Row = z.strictObject(
   {
-    username: checked(usernameProblem),
-    password_hash: checked(hashProblem),
-    roles: z.optional(
-      z
-        .array(z.string('must be texts').check(z.regex(ROLE, ROLE_RULE)), 'must be a list of texts')
-        .check(z.maxLength(MAX_ROLES, `at most ${MAX_ROLES}`)),
-    ),
+    username: z.pipe(Username, z.string().check(satisfies(validateUsername))),
+    password_hash: z
+      .string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be a string') })
+      .check(satisfies(validateHash)),
+    roles: z.optional(Roles),
     created_at: z.optional(z.nullable(time)),
     disabled_at: z.optional(z.nullable(time)),
   },
   {
     error: ({ code }) =>
       code === 'unrecognized_keys'
-        ? `holds something other than ${COLUMNS.join(', ')}`
-        : 'is no object',
+        ? `contains something other than ${COLUMNS.join(', ')}`
+        : 'is not an object',
   },
 )
 
-/** A user of a file; `createdAt` is undefined where the file does not say. */
+/** A user of a file; `createdAt` is undefined when the file does not contain it. */
 export type FileUser = Omit<User, 'id' | 'createdAt'> & { createdAt: number | undefined }
 
-/** The user in a row, or why there is none. */
+/** Returns the user in a row, or why the row is rejected. */
 export function parseRow(row: unknown): { user: FileUser } | { reason: string } {
   const { data, error } = Row.safeParse(row)
-  if (error)
-    return {
-      reason: error.issues
-        .map(({ path, message }) => [path[0], message].filter(Boolean).join(': '))
-        .join('; '),
-    }
+  if (error) return { reason: [...new Set(error.issues.map(toReason))].join('; ') }
   return {
     user: {
       username: data.username,
@@ -66,7 +56,11 @@ export function parseRow(row: unknown): { user: FileUser } | { reason: string } 
   }
 }
 
-/** The row of a user. */
+/** The path of a single role is `roles` and its index. */
+const toReason = ({ path, message }: z.core.$ZodIssue): string =>
+  [path[0], path.length > 1 ? ROLE_RULE : message].filter(Boolean).join(': ')
+
+/** Returns the row of a user. */
 export const toRow = (user: User) => ({
   username: user.username,
   password_hash: user.passwordHash,
@@ -75,7 +69,7 @@ export const toRow = (user: User) => ({
   disabled_at: user.disabledAt,
 })
 
-/** The row in the cells of a CSV record, as far as they go: `parseRow` judges it. */
+/** Converts the cells of a CSV record to a row for `parseRow`. */
 export function fromCells(columns: string[], cells: string[]): Record<string, unknown> {
   const read = (column: string, cell: string): unknown => {
     if (column === 'roles') return readRoles(cell)
@@ -84,13 +78,13 @@ export function fromCells(columns: string[], cells: string[]): Record<string, un
   return Object.fromEntries(columns.map((column, at) => [column, read(column, cells[at] ?? '')]))
 }
 
-/** The cells of a user, in the order of COLUMNS. */
+/** Returns the cells of a user, in the order of COLUMNS. */
 export function toCells(user: User): string[] {
   const { username, password_hash, roles, created_at, disabled_at } = toRow(user)
   return [username, password_hash, writeRoles(roles), String(created_at), String(disabled_at ?? '')]
 }
 
-/** Roles stand in a cell with spaces between them, or as a JSON array where one needs it. */
+/** A cell contains roles separated by spaces, or a JSON array when a role has a space or a bracket. */
 const readRoles = (cell: string): unknown =>
   cell.startsWith('[') ? (parseJson(cell) ?? cell) : cell.split(' ').filter(Boolean)
 const writeRoles = (roles: string[]): string =>
@@ -98,18 +92,18 @@ const writeRoles = (roles: string[]): string =>
 
 const readTime = (cell: string) => (/^\d+$/.test(cell) ? Number(cell) : cell || null)
 
-/** JSON.parse repeats part of the text in its message, which may be a hash: so that is dropped. */
+/** Returns undefined for invalid JSON: the message of JSON.parse repeats text that may be a hash. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined // no JSON: no JSON text gives undefined
+    return undefined // a SyntaxError
   }
 }
 
-/** The name in a row that is refused; not where that may be a hash in the wrong column, or no fit name. */
-export function showName(row: unknown): string | undefined {
-  const { success, data } = z.object({ username: z.string() }).safeParse(row)
-  const name = success ? data.username.normalize('NFC') : ''
-  return usernameProblem(name) || name.includes('$') ? undefined : name
+/** Returns the name in a rejected row; undefined when it is invalid, or may be a hash in the wrong column. */
+export function readName(row: unknown): string | undefined {
+  const { data } = z.object({ username: Username }).safeParse(row)
+  const name = data?.username ?? ''
+  return validateUsername(name) || name.includes('$') ? undefined : name
 }

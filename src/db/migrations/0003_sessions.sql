@@ -8,7 +8,7 @@ CREATE TABLE sessions (
   expires_at INTEGER NOT NULL, -- unix time (seconds); the refresh token's `exp`
   revoked_at INTEGER, -- unix time (seconds); NULL: not ended
   user_agent TEXT NOT NULL, -- shortened; '' where the client sent none
-  country TEXT NOT NULL -- ISO 3166 code from Cloudflare; '' where there is none
+  country TEXT NOT NULL -- ISO 3166 code from Cloudflare; or ''
 ) STRICT;
 
 CREATE INDEX sessions_by_user ON sessions (user_id, created_at);

@@ -1,4 +1,4 @@
--- Failed log-ins that still count: by name and address together, and by name alone.
+-- Failed logins that still count: by username and address together, and by username alone.
 CREATE TABLE login_failures (
   key TEXT PRIMARY KEY NOT NULL, -- SHA-256 of what is counted, in base64url: names may not exist
   failures INTEGER NOT NULL, -- tries that have failed, or whose password is just being checked

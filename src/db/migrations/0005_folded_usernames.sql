@@ -1,4 +1,4 @@
--- Finds users whatever the case of their names, and refuses twins that differ in nothing else.
+-- Finds users regardless of case, and rejects usernames that differ only in case.
 ALTER TABLE users ADD COLUMN folded TEXT; -- the username in one case, by `foldUsername`
 
 -- SQLite folds ASCII alone. Twins who are there already stay: no name holds a control character.

@@ -1,16 +1,18 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 
-import { importRing } from '../../../src/auth/keys/key-ring.ts'
-import { readConfig } from '../../../src/config.ts'
+import { importKeyRing } from '../../../src/auth/keys/key-ring.ts'
+import { argon2id } from '../../../src/auth/passwords/argon2.ts'
+import { readSettings } from '../../../src/config.ts'
+import { openIsolate } from '../../../src/isolate.ts'
 
 const randomSecret = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
-const ringOf = (secrets: object) => importRing(readConfig({ ...env, ...secrets }))
-const keyOf = async (secret: string) => (await ringOf({ JWT_SECRET: secret })).current
+const importRing = (secrets: object) => importKeyRing(readSettings({ ...env, ...secrets }))
+const importKeyOf = async (secret: string) => (await importRing({ JWT_SECRET: secret })).current
 
-/** A new private key as the JSON text of a JWK. */
-async function makeJwk(kind: 'EC' | 'OKP', change: object = {}): Promise<string> {
-  const algorithm = kind === 'EC' ? { name: 'ECDSA', namedCurve: 'P-256' } : { name: 'Ed25519' }
+/** Returns a new private key as a JWK in JSON. */
+async function generateJwk(type: 'EC' | 'OKP', change: object = {}): Promise<string> {
+  const algorithm = type === 'EC' ? { name: 'ECDSA', namedCurve: 'P-256' } : { name: 'Ed25519' }
   const pair = (await crypto.subtle.generateKey(algorithm, true, [
     'sign',
     'verify',
@@ -24,32 +26,32 @@ const EXAMPLE = import.meta.glob('../../../.dev.vars.example', {
   eager: true,
 })
 
-const refused = (secrets: object) =>
-  ringOf(secrets).then(
+const importError = (secrets: object) =>
+  importRing(secrets).then(
     () => 'accepted',
     (error: Error) => error,
   )
 
-describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 3.5)', () => {
+describe('a guessable secret is rejected, and the error does not quote it (RFC 8725 3.5)', () => {
   it.each([
-    ['empty', ''],
+    ['an empty string', ''],
     ['31 bytes', randomSecret().slice(0, 31)],
-    ['one character', '#'],
-    ["the lesson's", 'super-secret'],
-    ["the lesson's, made long", 'super-secret'.repeat(4)],
-    ["the lesson's in capitals and padded", 'SUPER-SECRET-0123456789-ABCDEFGHIJ'],
-    ['changeme', `changeme-${randomSecret()}`],
+    ['a single character', '#'],
+    ["the lesson's secret", 'super-secret'],
+    ["the lesson's secret, repeated", 'super-secret'.repeat(4)],
+    ["the lesson's secret in capitals and padded", 'SUPER-SECRET-0123456789-ABCDEFGHIJ'],
+    ['changeme and random characters', `changeme-${randomSecret()}`],
     ['change-me, padded', 'change-me-0123456789-abcdefghijklmn'],
     ['a password', 'my-password-is-long-enough-for-this'],
-    ["jwt.io's", 'a-string-secret-at-least-256-bits-long'],
-    ['the example file', 'replace-me-with-the-output-of-openssl-rand-base64-32'],
-    ['a template', 'your-256-bit-key-goes-right-here-ok?'],
+    ['the secret of jwt.io', 'a-string-secret-at-least-256-bits-long'],
+    ['the placeholder of the example file', 'replace-me-with-the-output-of-openssl-rand-base64-32'],
+    ['a placeholder of a template', 'your-256-bit-key-goes-right-here-ok?'],
     ['zeros', '0'.repeat(64)],
     ['spaces', ' '.repeat(64)],
     ['NULs', '\0'.repeat(64)],
     ['a repeated word', 'abcdefghi'.repeat(8)],
   ])('%s', async (_, secret) => {
-    const error = await refused({ JWT_SECRET: secret })
+    const error = await importError({ JWT_SECRET: secret })
     expect(error).toMatchObject({
       code: 'keys_invalid',
       message: expect.stringMatching(/^JWT_SECRET /),
@@ -57,24 +59,24 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
     expect(String(error)).not.toContain(secret || 'undefined')
   })
 
-  it('32 bytes are enough, and bytes are counted, not characters (RFC 7518 3.2)', async () => {
+  it('a secret needs at least 32 bytes, not characters (RFC 7518 3.2)', async () => {
     const characters = randomSecret().slice(0, 31)
-    expect(await refused({ JWT_SECRET: characters })).toHaveProperty('code', 'keys_invalid')
-    expect(await refused({ JWT_SECRET: `${characters}x` })).toBe('accepted')
-    expect(await refused({ JWT_SECRET: `${characters.slice(0, 30)}é` })).toBe('accepted')
+    expect(await importError({ JWT_SECRET: characters })).toHaveProperty('code', 'keys_invalid')
+    expect(await importError({ JWT_SECRET: `${characters}x` })).toBe('accepted')
+    expect(await importError({ JWT_SECRET: `${characters.slice(0, 30)}é` })).toBe('accepted')
   })
 
-  it("the example file's own text is refused, whatever it says", async () => {
+  it("the example file's own placeholder is rejected as a secret", async () => {
     const [example = ''] = Object.values(EXAMPLE)
-    const [, text = ''] = /^JWT_SECRET=(.+)$/m.exec(example) ?? []
-    expect(text.length).toBeGreaterThan(31)
-    expect(await refused({ JWT_SECRET: text })).toHaveProperty('code', 'keys_invalid')
+    const [, placeholder = ''] = /^JWT_SECRET=(.+)$/m.exec(example) ?? []
+    expect(placeholder.length).toBeGreaterThan(31)
+    expect(await importError({ JWT_SECRET: placeholder })).toHaveProperty('code', 'keys_invalid')
   })
 
   it.each(['JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'])(
-    'also as %s, which is named',
+    'a guessable secret in %s is rejected with an error that names the variable',
     async (variable) => {
-      const error = await refused({ [variable]: 'super-secret' })
+      const error = await importError({ [variable]: 'super-secret' })
       expect(error).toMatchObject({
         code: 'keys_invalid',
         message: expect.stringContaining(variable),
@@ -83,33 +85,33 @@ describe('a secret that anyone could guess is refused, and not quoted (RFC 8725 
   )
 })
 
-describe('a JWK that cannot sign is refused, and not quoted:', () => {
+describe('a JWK that cannot sign is rejected, and the error does not quote it', () => {
   it.each([
-    ['the public half alone', () => makeJwk('EC', { d: undefined })],
-    ['the public half of Ed25519', () => makeJwk('OKP', { d: undefined })],
+    ['a public key', () => generateJwk('EC', { d: undefined })],
+    ['an Ed25519 public key', () => generateJwk('OKP', { d: undefined })],
     [
-      'a private half of another key',
+      'the private part of another key',
       async () => {
-        const { d } = JSON.parse(await makeJwk('EC'))
-        return makeJwk('EC', { d })
+        const { d } = JSON.parse(await generateJwk('EC'))
+        return generateJwk('EC', { d })
       },
     ],
     [
-      'a private half of another Ed25519 key',
+      'the private part of another Ed25519 key',
       async () => {
-        const { d } = JSON.parse(await makeJwk('OKP'))
-        return makeJwk('OKP', { d })
+        const { d } = JSON.parse(await generateJwk('OKP'))
+        return generateJwk('OKP', { d })
       },
     ],
-    ['a point that is not on the curve', () => makeJwk('EC', { x: 'A'.repeat(43) })],
-    ['another curve', () => makeJwk('EC', { crv: 'P-384' })],
-    ['RSA', () => makeJwk('EC', { kty: 'RSA' })],
-    ['a shared key as a JWK', () => JSON.stringify({ kty: 'oct', k: randomSecret() })],
-    ['no JSON', () => `{${randomSecret()}`],
+    ['a point that is not on the curve', () => generateJwk('EC', { x: 'A'.repeat(43) })],
+    ['a key on another curve', () => generateJwk('EC', { crv: 'P-384' })],
+    ['an RSA key', () => generateJwk('EC', { kty: 'RSA' })],
+    ['a shared secret as a JWK', () => JSON.stringify({ kty: 'oct', k: randomSecret() })],
+    ['a string that is not JSON', () => `{${randomSecret()}`],
     ['an empty object', () => '{}'],
-  ])('%s', async (_, make) => {
-    const jwk = await make()
-    const error = await refused({ JWT_SECRET: jwk })
+  ])('%s', async (_, generate) => {
+    const jwk = await generate()
+    const error = await importError({ JWT_SECRET: jwk })
     expect(error).toMatchObject({
       code: 'keys_invalid',
       message: expect.stringMatching(/^JWT_SECRET /),
@@ -118,19 +120,19 @@ describe('a JWK that cannot sign is refused, and not quoted:', () => {
   })
 })
 
-it('1,000 random secrets of each recommended kind are all accepted', async () => {
-  for (let made = 0; made < 1000; made += 1) {
+it('1,000 random secrets of each recommended type are all accepted', async () => {
+  for (let count = 0; count < 1000; count += 1) {
     const bytes = crypto.getRandomValues(new Uint8Array(32))
     const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
     for (const secret of [randomSecret(), hex])
-      await expect(keyOf(secret)).resolves.toMatchObject({ alg: 'HS256' })
+      await expect(importKeyOf(secret)).resolves.toMatchObject({ alg: 'HS256' })
   }
 })
 
-it('the type of the key decides the algorithm; each is held once, by its kid', async () => {
-  const ring = await ringOf({
-    JWT_SECRET: await makeJwk('EC'),
-    JWT_SECRET_NEXT: await makeJwk('OKP'),
+it('the type of a key decides its algorithm, and the ring contains each key once, by its kid', async () => {
+  const ring = await importRing({
+    JWT_SECRET: await generateJwk('EC'),
+    JWT_SECRET_NEXT: await generateJwk('OKP'),
     JWT_SECRET_PREVIOUS: randomSecret(),
   })
   expect(ring.current.alg).toBe('ES256')
@@ -139,30 +141,30 @@ it('the type of the key decides the algorithm; each is held once, by its kid', a
 })
 
 it.each(['JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'])(
-  'a ring with %s equal to JWT_SECRET is refused',
+  'a key ring with %s equal to JWT_SECRET is rejected',
   async (variable) => {
-    for (const secret of [randomSecret(), await makeJwk('EC')]) {
-      const error = await refused({ JWT_SECRET: secret, [variable]: secret })
+    for (const secret of [randomSecret(), await generateJwk('EC')]) {
+      const error = await importError({ JWT_SECRET: secret, [variable]: secret })
       expect(error).toMatchObject({ message: `${variable} is the same key as another of the ring` })
     }
   },
 )
 
-it('each entry is imported once per isolate, and cannot be exported again', async () => {
-  const config = readConfig({ ...env, JWT_SECRET_NEXT: randomSecret() } as Env)
+it('each key is imported once per isolate and cannot be exported', async () => {
+  const isolate = openIsolate({ ...env, JWT_SECRET_NEXT: randomSecret() } as Env, argon2id)
   const imports = vi.spyOn(crypto.subtle, 'importKey')
-  const ring = await importRing(config)
-  for (let again = 0; again < 100; again += 1) expect(await importRing(config)).toBe(ring)
+  const ring = await isolate.keyRing()
+  for (let call = 0; call < 100; call += 1) expect(await isolate.keyRing()).toBe(ring)
   expect(imports).toHaveBeenCalledTimes(2)
   for (const { signing } of ring.byKid.values()) expect(signing.extractable).toBe(false)
 })
 
-it('the kid is the same for the same secret alone, and shows nothing of it', async () => {
+it('the kid depends only on the secret and reveals nothing about it', async () => {
   const [one, two] = [randomSecret(), randomSecret()]
-  const { kid } = await keyOf(one)
+  const { kid } = await importKeyOf(one)
   expect(kid).toMatch(/^[0-9a-f]{16}$/)
-  expect((await keyOf(one)).kid).toBe(kid)
-  expect((await keyOf(two)).kid).not.toBe(kid)
+  expect((await importKeyOf(one)).kid).toBe(kid)
+  expect((await importKeyOf(two)).kid).not.toBe(kid)
   const bytes = new TextEncoder().encode(one)
   const hex = (raw: ArrayBuffer | Uint8Array) =>
     [...new Uint8Array(raw)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
@@ -172,12 +174,14 @@ it('the kid is the same for the same secret alone, and shows nothing of it', asy
   expect(one.toLowerCase()).not.toContain(kid)
 })
 
-it('the kid of a JWK is its thumbprint: the example of RFC 8037 A.3', async () => {
+it('the kid of a JWK is its thumbprint, as in the example of RFC 8037 A.3', async () => {
   const jwk = {
     kty: 'OKP',
     crv: 'Ed25519',
     d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
     x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
   }
-  expect((await keyOf(JSON.stringify(jwk))).kid).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
+  expect((await importKeyOf(JSON.stringify(jwk))).kid).toBe(
+    'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+  )
 })

@@ -6,7 +6,7 @@ import { argon2id } from '../../../src/auth/passwords/argon2.ts'
 import { verifyPassword } from '../../../src/auth/passwords/hash.ts'
 import vectors from '../../vectors/argon2.json'
 
-/** The memory of the module's one instance, which is made at the first hash. */
+/** The memory of the module's only instance, which is created at the first hash. */
 const memories: WebAssembly.Memory[] = []
 const { Instance } = WebAssembly
 vi.spyOn(WebAssembly, 'Instance').mockImplementation(function (compiled) {
@@ -37,7 +37,7 @@ describe('argon2id agrees with published vectors and independent implementations
     expect(verifyPassword(phc, `${password}.`, argon2id).matches).toBe(false)
   })
 
-  it('the vectors are of the reference implementation, of Node and of Debian', () => {
+  it('the vectors come from the reference implementation, Node and Debian', () => {
     const from = (name: string) => vectors.filter((vector) => vector.from.includes(name))
     expect(from('phc-winner-argon2')).toHaveLength(7)
     expect(from('node')).toHaveLength(vectors.length)
@@ -45,27 +45,27 @@ describe('argon2id agrees with published vectors and independent implementations
   })
 })
 
-describe('each input counts:', () => {
+describe('the hash depends on each input', () => {
   const reference = argon2id(utf8('password'), SALT, SMALL)
 
   it.each([
     ['memory', { ...SMALL, memoryKib: 16 }],
     ['passes', { ...SMALL, passes: 2 }],
     ['lanes', { ...SMALL, memoryKib: 16, lanes: 2 }],
-    ['length', { ...SMALL, hashLength: 31 }],
-  ])('another %s makes another hash', (_, cost) => {
+    ['hash length', { ...SMALL, hashLength: 31 }],
+  ])('a different value for %s gives a different hash', (_, cost) => {
     const hash = argon2id(utf8('password'), SALT, cost)
     expect(hash).toHaveLength(cost.hashLength)
     expect(hash).not.toEqual(reference.subarray(0, cost.hashLength))
   })
 
-  it('another salt, or a password that is longer by a NUL, makes another hash', () => {
+  it('a different salt, or a NUL appended to the password, gives a different hash', () => {
     expect(argon2id(utf8('password'), utf8('0123456789abcdeg'), SMALL)).not.toEqual(reference)
     expect(argon2id(utf8('password\0'), SALT, SMALL)).not.toEqual(reference)
     expect(argon2id(utf8('password'), SALT, SMALL)).toEqual(reference)
   })
 
-  it("the whole of what is not ASCII counts, which the package's own wrapper cuts short", () => {
+  it("a non-ASCII password is hashed completely, although the package's own wrapper truncates it", () => {
     const wrapper = new Argon2(new Instance(module))
     const options = { memoryCost: 32, timeCost: 1, parallelism: 1, salt: SALT }
     const [one, other] = ['ééééééabcdef', 'éééééé------']
@@ -74,15 +74,15 @@ describe('each input counts:', () => {
   })
 })
 
-describe('what argon2 refuses is thrown, and the next hash is right all the same:', () => {
+describe('invalid parameters throw a RangeError, and the next hash is still correct', () => {
   it.each([
-    ['no salt', new Uint8Array(), SMALL],
+    ['an empty salt', new Uint8Array(), SMALL],
     ['a salt of 7 bytes', utf8('7 bytes'), SMALL],
     ['too little memory', SALT, { ...SMALL, memoryKib: 7 }],
-    ['no pass', SALT, { ...SMALL, passes: 0 }],
-    ['no lane', SALT, { ...SMALL, lanes: 0 }],
+    ['zero passes', SALT, { ...SMALL, passes: 0 }],
+    ['zero lanes', SALT, { ...SMALL, lanes: 0 }],
     ['a hash of 3 bytes', SALT, { ...SMALL, hashLength: 3 }],
-    ['more memory than there is', SALT, { ...SMALL, memoryKib: 4_000_000 }],
+    ['more memory than is available', SALT, { ...SMALL, memoryKib: 4_000_000 }],
   ])('%s', (_, salt, cost) => {
     const before = argon2id(utf8('password'), SALT, SMALL)
     expect(() => argon2id(utf8('password'), salt, cost)).toThrow(RangeError)
@@ -90,19 +90,19 @@ describe('what argon2 refuses is thrown, and the next hash is right all the same
   })
 })
 
-describe('the memory of the module', () => {
-  it('holds neither password nor hash afterwards', () => {
+describe('the memory of the argon2 module', () => {
+  it('the memory of the argon2 module contains neither the password nor the hash after hashing', () => {
     const password = utf8('a password to look for in the memory')
     const hash = argon2id(password, SALT, SMALL)
     expect(memories).toHaveLength(1)
     const heap = new TextDecoder('latin1').decode(memories[0]?.buffer)
-    const asText = (bytes: Uint8Array) => new TextDecoder('latin1').decode(bytes)
+    const toLatin1 = (bytes: Uint8Array) => new TextDecoder('latin1').decode(bytes)
     expect(heap.length).toBeGreaterThan(8 * 1024)
-    expect(heap.includes(asText(password.subarray(0, 16)))).toBe(false)
-    expect(heap.includes(asText(hash))).toBe(false)
+    expect(heap.includes(toLatin1(password.subarray(0, 16)))).toBe(false)
+    expect(heap.includes(toLatin1(hash))).toBe(false)
   })
 
-  it('does not grow from one hash to the next', () => {
+  it('the memory of the argon2 module does not grow from one hash to the next', () => {
     const cost = { ...SMALL, memoryKib: 19_456 }
     const sizes = Array.from({ length: 20 }, (_, round) => {
       argon2id(utf8('x'.repeat(round * 50)), SALT, cost)

@@ -6,9 +6,10 @@ import {
 } from 'cloudflare:test'
 import { beforeEach, describe, expect, it } from 'vitest'
 
+import { argon2id } from '../../../src/auth/passwords/argon2.ts'
 import { cleanUp } from '../../../src/auth/sessions/clean-up.ts'
-import { readConfig } from '../../../src/config.ts'
 import worker from '../../../src/index.ts'
+import { openIsolate } from '../../../src/isolate.ts'
 import { COSMO, addUser, logged, now, startSession } from '../../helpers.ts'
 import { createIsolate } from '../../isolates.ts'
 
@@ -30,62 +31,74 @@ async function expectUnavailable(response: Response) {
 const WHEN = ['before', 'after'] as const
 const FAULTS = [1, 2, 3].flatMap((at) => WHEN.map((when) => ({ at, when })))
 
-describe('a D1 failure at statement $at, $when it took effect, is 503 and the next try works (ASVS 2.3.3, 16.5.2):', () => {
-  it.each(FAULTS.slice(0, 4))('login, statement $at, $when', async (fault) => {
-    const isolate = createIsolate()
-    isolate.fault = fault
-    await expectUnavailable(await logIn(isolate))
-    const response = await logIn(isolate)
-    expect(response.status).toBe(200)
-    const { refresh_token: token } = await response.json<{ refresh_token: string }>()
-    expect((await isolate.post('/refresh', token)).status).toBe(200)
-  })
+describe('a D1 failure causes a 503, and the next attempt works (ASVS 2.3.3, 16.5.2):', () => {
+  it.each(FAULTS.slice(0, 4))(
+    'a login whose statement $at fails $when it takes effect',
+    async (fault) => {
+      const isolate = createIsolate()
+      isolate.fault = fault
+      await expectUnavailable(await logIn(isolate))
+      const response = await logIn(isolate)
+      expect(response.status).toBe(200)
+      const { refresh_token: token } = await response.json<{ refresh_token: string }>()
+      expect((await isolate.post('/refresh', token)).status).toBe(200)
+    },
+  )
 
-  it('login makes two round trips, no more', async () => {
+  it('a login needs only two round trips', async () => {
     const isolate = createIsolate()
     await logIn(isolate)
     expect(isolate.statements).toBe(2)
   })
 
-  it.each(FAULTS.slice(0, 2))('refresh, $when', async (fault) => {
-    const { refresh_token: token } = await startSession()
-    const isolate = createIsolate()
-    isolate.fault = fault
-    await expectUnavailable(await isolate.post('/refresh', token))
-    const response = await isolate.post('/refresh', token)
-    expect(response.status).toBe(200)
-    const { refresh_token: next } = await response.json<{ refresh_token: string }>()
-    expect((await isolate.post('/refresh', next)).status).toBe(200)
-  })
+  it.each(FAULTS.slice(0, 2))(
+    'a refresh whose statement fails $when it takes effect',
+    async (fault) => {
+      const { refresh_token: token } = await startSession()
+      const isolate = createIsolate()
+      isolate.fault = fault
+      await expectUnavailable(await isolate.post('/refresh', token))
+      const response = await isolate.post('/refresh', token)
+      expect(response.status).toBe(200)
+      const { refresh_token: next } = await response.json<{ refresh_token: string }>()
+      expect((await isolate.post('/refresh', next)).status).toBe(200)
+    },
+  )
 
-  it.each(FAULTS.slice(2, 6))('refresh of a reused token, statement $at, $when', async (fault) => {
-    const { refresh_token: token } = await startSession()
-    const isolate = createIsolate({ REFRESH_GRACE_SECONDS: '0' })
-    const { refresh_token: next } = await (
-      await isolate.post('/refresh', token)
-    ).json<{
-      refresh_token: string
-    }>()
-    await (await isolate.post('/refresh', next)).json()
-    isolate.fault = { ...fault, at: isolate.statements + fault.at }
-    await expectUnavailable(await isolate.post('/refresh', token))
-    expect((await isolate.post('/refresh', token)).status).toBe(401)
-    expect(
-      (await env.DB.prepare('SELECT 1 FROM sessions WHERE revoked_at > 0').all()).results,
-    ).toHaveLength(1)
-  })
+  it.each(FAULTS.slice(2, 6))(
+    'a reused refresh token whose statement $at fails $when it takes effect',
+    async (fault) => {
+      const { refresh_token: token } = await startSession()
+      const isolate = createIsolate({ REFRESH_GRACE_SECONDS: '0' })
+      const { refresh_token: next } = await (
+        await isolate.post('/refresh', token)
+      ).json<{
+        refresh_token: string
+      }>()
+      await (await isolate.post('/refresh', next)).json()
+      isolate.fault = { ...fault, at: isolate.statements + fault.at }
+      await expectUnavailable(await isolate.post('/refresh', token))
+      expect((await isolate.post('/refresh', token)).status).toBe(401)
+      expect(
+        (await env.DB.prepare('SELECT 1 FROM sessions WHERE revoked_at > 0').all()).results,
+      ).toHaveLength(1)
+    },
+  )
 
-  it.each(FAULTS.slice(0, 4))('logout, statement $at, $when', async (fault) => {
-    const { access_token: token } = await startSession()
-    const isolate = createIsolate()
-    isolate.fault = fault
-    await expectUnavailable(await isolate.post('/logout', token))
-    expect([200, 401]).toContain((await isolate.post('/logout', token)).status)
-    expect((await isolate.get('/protected', token)).status).toBe(401)
-  })
+  it.each(FAULTS.slice(0, 4))(
+    'a logout whose statement $at fails $when it takes effect',
+    async (fault) => {
+      const { access_token: token } = await startSession()
+      const isolate = createIsolate()
+      isolate.fault = fault
+      await expectUnavailable(await isolate.post('/logout', token))
+      expect([200, 401]).toContain((await isolate.post('/logout', token)).status)
+      expect((await isolate.get('/protected', token)).status).toBe(401)
+    },
+  )
 })
 
-it('a user who is disabled, or whose password changes, during a login gets no session (ASVS 15.4.2)', async () => {
+it('a login creates no session if the user is disabled or the password changes during it (ASVS 15.4.2)', async () => {
   for (const sql of ['UPDATE users SET disabled_at = 1', `UPDATE users SET password_hash = 'x'`]) {
     const isolate = createIsolate()
     isolate.beforeStatement = async (number) => {
@@ -100,7 +113,7 @@ it('a user who is disabled, or whose password changes, during a login gets no se
   }
 })
 
-/** Adds sessions by the number, of a user who does not exist, with these times. */
+/** Inserts `count` sessions of a user that does not exist. Times are in seconds since the epoch. */
 const addSessions = (count: number, expiresAt: number, revokedAt: number | null) =>
   env.DB.prepare(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
@@ -112,22 +125,22 @@ const addSessions = (count: number, expiresAt: number, revokedAt: number | null)
 const countSessions = async () =>
   (await env.DB.prepare('SELECT count(*) AS n FROM sessions').first<{ n: number }>())?.n
 
-describe('the clean-up', () => {
-  it('deletes 100,000 dead sessions in 21 statements, and leaves alone what may be alive', async () => {
+describe('the session clean-up', () => {
+  it('clean-up deletes 100,000 dead sessions in 21 statements and keeps those that may have valid tokens', async () => {
     const time = now()
     await addSessions(60_000, time - 61, null)
     await addSessions(40_000, time + 1000, time - 900 - 61)
-    await addSessions(300, time - 30, null) // expired within the margin
-    await addSessions(300, time + 1000, time - 900) // revoked, an access token may be alive
+    await addSessions(300, time - 30, null) // expired, but within the clock tolerance
+    await addSessions(300, time + 1000, time - 900) // revoked, but an access token may still be valid
     await addSessions(400, time + 1000, null)
     const isolate = createIsolate()
-    const deleted = await cleanUp(readConfig(isolate.env), time)
+    const deleted = await cleanUp(openIsolate(isolate.env, argon2id), time)
     expect(deleted).toBe(100_000)
     expect(isolate.statements).toBe(21)
     expect(await countSessions()).toBe(1000)
   })
 
-  it('runs by the cron trigger and logs how many', async () => {
+  it('the cron trigger runs the clean-up, which logs the number of deleted rows', async () => {
     await addSessions(3, now() - 61, null)
     const { access_token: token } = await startSession()
     const context = createExecutionContext()

@@ -11,9 +11,9 @@ const secrets = {
   JWT_SECRET_NEXT: await generateSecret('ES256'),
   JWT_SECRET_PREVIOUS: await generateSecret('EdDSA'),
 }
-/** An isolate whose ring is these three, with the named one as the current. */
-const holding = (first: keyof typeof secrets) =>
-  createIsolate({ ...secrets, JWT_SECRET: secrets[first], [first]: secrets.JWT_SECRET })
+/** Returns an isolate with all three keys, of which `current` signs. */
+const isolateSigningWith = (current: keyof typeof secrets) =>
+  createIsolate({ ...secrets, JWT_SECRET: secrets[current], [current]: secrets.JWT_SECRET })
 
 beforeEach(() => addUser())
 
@@ -30,47 +30,50 @@ async function logIn(isolate: ReturnType<typeof createIsolate>): Promise<string>
 const NAMES = ['JWT_SECRET', 'JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as const
 const ALGORITHM = { JWT_SECRET: 'HS256', JWT_SECRET_NEXT: 'ES256', JWT_SECRET_PREVIOUS: 'EdDSA' }
 
-describe('a ring of all three kinds', () => {
+describe('a key ring with all three key types', () => {
   it.each(NAMES)(
-    'signs with the current key, %s, and every holder of the ring takes it',
+    'a token is signed with the current key, %s, and accepted by every Worker with the same keys',
     async (name) => {
-      const token = await logIn(holding(name))
+      const token = await logIn(isolateSigningWith(name))
       expect(readSegment(token, 0).alg).toBe(ALGORITHM[name])
       for (const other of NAMES)
-        expect((await holding(other).get('/protected', token)).status).toBe(200)
+        expect((await isolateSigningWith(other).get('/protected', token)).status).toBe(200)
       expect((await createIsolate().get('/protected', token)).status).toBe(401)
     },
   )
 
-  it("refuses each entry's kid with another entry's algorithm and with no algorithm (ASVS 9.1.2, RFC 8725 3.1)", async () => {
+  it('the guard rejects the kid of one key with the algorithm of another, or with none (ASVS 9.1.2, RFC 8725 3.1)', async () => {
     for (const name of NAMES) {
-      const token = await logIn(holding(name))
+      const token = await logIn(isolateSigningWith(name))
       const [, payload, signature] = token.split('.')
       for (const alg of ['HS256', 'ES256', 'EdDSA', 'none', 'HS384', 'ES384', 'RS256']) {
         if (alg === ALGORITHM[name]) continue
         const header = base64url(JSON.stringify({ ...readSegment(token, 0), alg }))
-        const response = await holding(name).get('/protected', `${header}.${payload}.${signature}`)
+        const response = await isolateSigningWith(name).get(
+          '/protected',
+          `${header}.${payload}.${signature}`,
+        )
         expect(await response.text()).toBe('{"msg":"Signature verification failed"}')
       }
     }
   })
 
-  it("refuses the public key's bytes as a shared secret, in every spelling (RFC 8725 2.1)", async () => {
+  it('the guard rejects an HS256 token signed with any form of the public key as the secret (RFC 8725 2.1)', async () => {
     for (const name of ['JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as const) {
-      const isolate = holding(name)
+      const isolate = isolateSigningWith(name)
       const token = await logIn(isolate)
       const { keys } = await (
         await isolate.fetch('/.well-known/jwks.json')
       ).json<{ keys: JsonWebKey[] }>()
       const key = keys[0] as JsonWebKey & { kid: string }
-      const spellings = [
+      const publicForms = [
         JSON.stringify(key),
         JSON.stringify(keys),
         key.x ?? '',
         key.y ?? '-',
         key.kid,
       ]
-      for (const secret of spellings) {
+      for (const secret of publicForms) {
         const header = JSON.stringify({ ...readSegment(token, 0), alg: 'HS256' })
         const forged = await signSegments(header, JSON.stringify(readSegment(token, 1)), { secret })
         expect((await isolate.get('/protected', forged)).status).toBe(401)
@@ -80,8 +83,8 @@ describe('a ring of all three kinds', () => {
 })
 
 describe('GET /.well-known/jwks.json', () => {
-  it('holds the public halves alone, and may be cached (RFC 7517)', async () => {
-    const response = await holding('JWT_SECRET').fetch('/.well-known/jwks.json')
+  it('the JWK Set contains only public keys and may be cached (RFC 7517)', async () => {
+    const response = await isolateSigningWith('JWT_SECRET').fetch('/.well-known/jwks.json')
     expect(response.headers.get('Cache-Control')).toBe('public, max-age=300')
     const { keys } = await response.json<{ keys: object[] }>()
     expect(keys).toEqual([
@@ -105,20 +108,20 @@ describe('GET /.well-known/jwks.json', () => {
     ])
   })
 
-  it('is empty for shared secrets', async () => {
+  it('the JWK Set is empty for shared secrets', async () => {
     const response = await createIsolate().fetch('/.well-known/jwks.json')
     expect(await response.text()).toBe('{"keys":[]}')
   })
 
   it.each(['JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as const)(
-    'is all that jose needs to verify a token of %s',
+    'the JWK Set contains everything that jose needs to verify a token signed by %s',
     async (name) => {
-      const isolate = holding(name)
+      const isolate = isolateSigningWith(name)
       const token = await logIn(isolate)
-      const asked: string[] = []
+      const requested: string[] = []
       const keys = createRemoteJWKSet(new URL('https://latchkey.test/.well-known/jwks.json'), {
         [customFetch]: (url: string) => {
-          asked.push(url)
+          requested.push(url)
           return isolate.fetch(new URL(url).pathname)
         },
       })
@@ -127,9 +130,9 @@ describe('GET /.well-known/jwks.json', () => {
         audience: env.JWT_AUDIENCE,
       })
       expect(payload.sub).toBe('cosmo')
-      expect(asked).toEqual(['https://latchkey.test/.well-known/jwks.json'])
-      const nobody = createLocalJWKSet({ keys: [] })
-      await expect(jwtVerify(token, nobody)).rejects.toMatchObject({
+      expect(requested).toEqual(['https://latchkey.test/.well-known/jwks.json'])
+      const empty = createLocalJWKSet({ keys: [] })
+      await expect(jwtVerify(token, empty)).rejects.toMatchObject({
         code: 'ERR_JWKS_NO_MATCHING_KEY',
       })
     },

@@ -1,41 +1,41 @@
 import { describe, expect, it } from 'vitest'
 
-import { parseSegment, splitToken } from '../../../src/auth/tokens/compact-jws.ts'
+import { parseSegment, parseCompactJws } from '../../../src/auth/tokens/compact-jws.ts'
 import { base64url } from '../../helpers.ts'
 
 const codeOf = (token: string) => {
   try {
-    splitToken(token)
-    return 'taken'
+    parseCompactJws(token)
+    return 'accepted'
   } catch (error) {
     return (error as { code?: string }).code
   }
 }
 
-describe('a token has three segments in base64url, in one spelling only (RFC 7515 2, 7.1)', () => {
-  it('segments of any number of bytes are taken', () => {
+describe('parseCompactJws accepts only canonical base64url (RFC 7515 2, 7.1)', () => {
+  it('parseCompactJws accepts segments of any number of bytes', () => {
     for (let length = 1; length <= 24; length += 1) {
       const bytes = crypto.getRandomValues(new Uint8Array(length))
       const segment = base64url(bytes)
-      expect(codeOf(`${segment}.${segment}.${segment}`)).toBe('taken')
+      expect(codeOf(`${segment}.${segment}.${segment}`)).toBe('accepted')
     }
   })
 
-  it('of the 64 last characters with two or four unused bits, those with zeros there are taken', () => {
+  it('parseCompactJws accepts a last character only if its unused bits are zero', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-    const taken = (start: string) =>
-      [...alphabet].filter((last) => codeOf(`YQ.YQ.${start}${last}`) === 'taken').join('')
-    expect(taken('Y')).toBe('AQgw')
-    expect(taken('YW')).toBe('AEIMQUYcgkosw048')
-    expect(taken('YWF')).toBe(alphabet)
-    expect(taken('')).toBe('')
-    expect(taken('YWFh')).toBe('')
+    const acceptedEndings = (start: string) =>
+      [...alphabet].filter((last) => codeOf(`YQ.YQ.${start}${last}`) === 'accepted').join('')
+    expect(acceptedEndings('Y')).toBe('AQgw')
+    expect(acceptedEndings('YW')).toBe('AEIMQUYcgkosw048')
+    expect(acceptedEndings('YWF')).toBe(alphabet)
+    expect(acceptedEndings('')).toBe('')
+    expect(acceptedEndings('YWFh')).toBe('')
   })
 
   it.each(['=', '==', '\n', '\r\n', ' ', '\t', '\0', '\u00a0', '+', '/', '%', '~', 'é', '🔑', '?'])(
-    'a segment with %j in it, before it or behind it is not',
-    (text) => {
-      for (const bad of [`YW${text}Fh`, `${text}YWFh`, `YWFh${text}`])
+    'parseCompactJws rejects a token with %j inside, before or after a segment',
+    (extra) => {
+      for (const bad of [`YW${extra}Fh`, `${extra}YWFh`, `YWFh${extra}`])
         for (const segments of [
           [bad, 'YQ', 'YQ'],
           ['YQ', bad, 'YQ'],
@@ -45,27 +45,27 @@ describe('a token has three segments in base64url, in one spelling only (RFC 751
     },
   )
 
-  it('4,096 characters are taken, and 4,097 are not, however they are split', () => {
-    expect(codeOf(`YQ.YQ.${'a'.repeat(4088)}YQ`)).toBe('taken')
+  it('parseCompactJws accepts 4,096 characters but rejects 4,097, regardless of the segment lengths', () => {
+    expect(codeOf(`YQ.YQ.${'a'.repeat(4088)}YQ`)).toBe('accepted')
     expect(codeOf(`YQ.YQ.${'a'.repeat(4088)}YWE`)).toBe('token_invalid')
     expect(codeOf('.'.repeat(4097))).toBe('token_invalid')
     expect(codeOf('.'.repeat(4096))).toBe('token_malformed')
   })
 })
 
-describe('the JSON of a segment', () => {
-  it('is read as UTF-8', () => {
+describe('parseSegment', () => {
+  it('parseSegment reads JSON in UTF-8', () => {
     expect(parseSegment(base64url('{"name":"Zoë 🔑"}'))).toEqual({ name: 'Zoë 🔑' })
   })
 
   it.each<[title: string, content: string | Uint8Array]>([
-    ['nothing', ''],
-    ['no JSON', '{'],
-    ['behind a byte order mark (RFC 8259 8.1)', '\u{FEFF}{}'],
-    ['in broken UTF-8 (RFC 7519 7.2)', new Uint8Array([0x22, 0xff, 0x22])],
-    ['with a surrogate half in UTF-8', new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22])],
-    ['in overlong UTF-8', new Uint8Array([0x22, 0xc0, 0xaf, 0x22])],
-  ])('%s is undefined', (_, content) => {
+    ['an empty segment', ''],
+    ['invalid JSON', '{'],
+    ['JSON after a byte order mark (RFC 8259 8.1)', '\u{FEFF}{}'],
+    ['JSON in invalid UTF-8 (RFC 7519 7.2)', new Uint8Array([0x22, 0xff, 0x22])],
+    ['JSON with a surrogate in UTF-8', new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22])],
+    ['JSON in overlong UTF-8', new Uint8Array([0x22, 0xc0, 0xaf, 0x22])],
+  ])('parseSegment returns undefined for %s', (_, content) => {
     expect(parseSegment(base64url(content))).toBeUndefined()
   })
 })

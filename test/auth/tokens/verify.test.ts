@@ -1,10 +1,12 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 
-import { splitToken } from '../../../src/auth/tokens/compact-jws.ts'
+import { parseCompactJws } from '../../../src/auth/tokens/compact-jws.ts'
 import { importKey, type KeyRing } from '../../../src/auth/keys/key-ring.ts'
 import { verifySignature, verifyToken } from '../../../src/auth/tokens/verify.ts'
+import { TokenCache } from '../../../src/auth/tokens/token-cache.ts'
 import type { AppError } from '../../../src/errors.ts'
+import type { Isolate } from '../../../src/isolate.ts'
 import { base64url, genuineHeader, genuineRing, signSegments } from '../../helpers.ts'
 import { flipBit, toSegments } from './forge.ts'
 
@@ -25,14 +27,21 @@ const CLAIMS = {
 const mint = async (changed: object = {}) =>
   signSegments(JSON.stringify(await genuineHeader()), JSON.stringify({ ...CLAIMS, ...changed }))
 
-/** The subject of a token that is good at `NOW`, or the code that refuses it. */
-const judge = (token: string, ring: KeyRing, now = NOW): Promise<string> =>
-  verifyToken(token, ring, SETTINGS, now).then(
+const isolateOf = (ring: KeyRing, settings: object = {}) =>
+  ({
+    settings: { ...SETTINGS, ...settings },
+    tokenCache: new TokenCache(),
+    keyRing: async () => ring,
+  }) as unknown as Isolate
+
+/** Returns the subject of a token that is valid at `NOW`, or the code of the error that rejects it. */
+const subjectOrCode = (token: string, ring: KeyRing, now = NOW): Promise<string> =>
+  verifyToken(isolateOf(ring), token, now).then(
     ({ sub }) => sub,
     (error: AppError) => error.code,
   )
 
-describe("the vector of RFC 7515 A.1 passes through the project's own verify function", () => {
+describe('the example token of RFC 7515 A.1', () => {
   const token =
     'eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
   const k = 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow'
@@ -44,12 +53,12 @@ describe("the vector of RFC 7515 A.1 passes through the project's own verify fun
     return { alg: 'HS256', verifying } as const
   }
 
-  it('and is genuine', async () => {
-    expect(splitToken(token)).toHaveLength(2)
+  it('verifySignature accepts the example token of RFC 7515 A.1', async () => {
+    expect(parseCompactJws(token)).toHaveLength(2)
     await expect(verifySignature(token, await loadKey())).resolves.toBeUndefined()
   })
 
-  it('and is refused with one bit of any segment flipped', async () => {
+  it('verifySignature rejects that token with one bit flipped in any segment', async () => {
     const key = await loadKey()
     for (const index of [0, 1, 2] as const)
       for (const bit of [0, 100, -1])
@@ -59,50 +68,50 @@ describe("the vector of RFC 7515 A.1 passes through the project's own verify fun
   })
 })
 
-it('a token with any one of its bits flipped is refused for its signature (ASVS 9.1.1)', async () => {
+it('a token with any single bit flipped is rejected because of its signature (ASVS 9.1.1)', async () => {
   const [token, ring] = [await mint(), await genuineRing()]
-  expect(await judge(token, ring)).toBe('cosmo')
+  expect(await subjectOrCode(token, ring)).toBe('cosmo')
   const codes = new Set<string>()
   for (const index of [0, 1, 2] as const) {
     const bytes = Math.floor((toSegments(token)[index].length * 3) / 4)
     for (let bit = 0; bit < bytes * 8; bit += 1)
-      codes.add(await judge(flipBit(token, index, bit), ring))
+      codes.add(await subjectOrCode(flipBit(token, index, bit), ring))
   }
   expect([...codes]).toEqual(['token_signature'])
 })
 
-it('a token names its own issuer and audience, not those of another Worker (ASVS 9.2.3, 9.2.4, RFC 8725 3.8, 3.9)', async () => {
+it('a Worker rejects a token with the issuer or audience of another Worker (ASVS 9.2.3, 9.2.4, RFC 8725 3.8, 3.9)', async () => {
   const [token, ring] = [await mint(), await genuineRing()]
   for (const other of [{ JWT_ISSUER: 'you' }, { JWT_AUDIENCE: 'me' }])
-    await expect(verifyToken(token, ring, { ...SETTINGS, ...other }, NOW)).rejects.toMatchObject({
+    await expect(verifyToken(isolateOf(ring, other), token, NOW)).rejects.toMatchObject({
       code: 'token_invalid',
     })
 })
 
-describe('a signature of zeros, of whatever length, is a bad signature and no bug:', () => {
+describe('a signature of zeros of any length is rejected and causes no other error', () => {
   const LENGTHS = [1, 31, 32, 33, 63, 64, 65, 128, 1000]
-  const makeJwk = async (kind: { name: string; namedCurve?: string }) => {
-    const pair = await crypto.subtle.generateKey(kind, true, ['sign', 'verify'])
+  const generateJwk = async (type: { name: string; namedCurve?: string }) => {
+    const pair = await crypto.subtle.generateKey(type, true, ['sign', 'verify'])
     const { privateKey } = pair as CryptoKeyPair
     return JSON.stringify(await crypto.subtle.exportKey('jwk', privateKey))
   }
 
   it.each([
     ['HS256', async () => env.JWT_SECRET],
-    ['ES256 (CVE-2022-21449)', () => makeJwk({ name: 'ECDSA', namedCurve: 'P-256' })],
-  ])('%s', async (_, makeSecret) => {
-    const key = await importKey(await makeSecret())
+    ['ES256 (CVE-2022-21449)', () => generateJwk({ name: 'ECDSA', namedCurve: 'P-256' })],
+  ])('for %s', async (_, createSecret) => {
+    const key = await importKey(await createSecret())
     const ring = { current: key, byKid: new Map([[key.kid, key]]) }
     const header = base64url(JSON.stringify({ alg: key.alg, typ: 'JWT', kid: key.kid }))
     const input = `${header}.${base64url(JSON.stringify(CLAIMS))}`
     for (const length of LENGTHS) {
       const zeros = base64url(new Uint8Array(length))
-      expect(await judge(`${input}.${zeros}`, ring)).toBe('token_signature')
+      expect(await subjectOrCode(`${input}.${zeros}`, ring)).toBe('token_signature')
     }
   })
 })
 
-describe('times are checked with five seconds of leeway (ASVS 9.2.1)', () => {
+describe('times are checked with a clock tolerance of five seconds (ASVS 9.2.1)', () => {
   it.each([
     ['exp', -6, 'token_expired'],
     ['exp', -5, 'token_expired'],
@@ -116,12 +125,14 @@ describe('times are checked with five seconds of leeway (ASVS 9.2.1)', () => {
     ['nbf', 5, 'cosmo'],
     ['nbf', 6, 'token_invalid'],
     ['nbf', -6, 'cosmo'],
-  ])('%s at now %i s: %s', async (claim, offset, outcome) => {
-    expect(await judge(await mint({ [claim]: NOW + offset }), await genuineRing())).toBe(outcome)
+  ])('a token with %s at %i s from now gives %s', async (claim, offset, outcome) => {
+    expect(await subjectOrCode(await mint({ [claim]: NOW + offset }), await genuineRing())).toBe(
+      outcome,
+    )
   })
 })
 
-it('a key that fails is no bad token: the failure is not turned into a 401 (ASVS 16.5.3)', async () => {
+it('a failure of the key itself is not reported as an invalid signature (ASVS 16.5.3)', async () => {
   const token = await signSegments(JSON.stringify(await genuineHeader()), '{}')
   const broken = { alg: 'HS256', verifying: { kty: 'nothing' } as unknown as CryptoKey } as const
   await expect(verifySignature(token, broken)).rejects.not.toHaveProperty('code', 'token_signature')

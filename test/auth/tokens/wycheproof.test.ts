@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 
-import { splitToken } from '../../../src/auth/tokens/compact-jws.ts'
+import { parseCompactJws } from '../../../src/auth/tokens/compact-jws.ts'
 import { verifySignature } from '../../../src/auth/tokens/verify.ts'
 import type { AppError } from '../../../src/errors.ts'
 import { addUser, base64url, fetchApp } from '../../helpers.ts'
@@ -8,20 +8,20 @@ import wycheproof from '../../vectors/wycheproof_jws.json'
 import { flipBit, type Genuine, seal, setUnusedBit, startGenuine, toLooseSegment } from './forge.ts'
 
 const HS256_GROUPS = [0, 12, 16, 21]
-/** Called invalid, but byte for byte the valid vector 357: nothing could tell them apart. */
-const SAME_AS_A_VALID_ONE = new Set([367, 370])
-/** Called valid, but with a `?`, which is no base64url (RFC 7515 2) and which the MAC does not cover. */
-const NO_BASE64URL = new Set([372, 373])
+/** Labelled invalid, although byte for byte the same as the valid vector 357. */
+const DUPLICATES_OF_VALID = new Set([367, 370])
+/** Labelled valid, although the `?` is not base64url (RFC 7515 2) and not covered by the MAC. */
+const NOT_BASE64URL = new Set([372, 373])
 
 const vectors = HS256_GROUPS.flatMap((index) => {
   const group = wycheproof.testGroups[index]
   return (group?.tests ?? []).map((test) => ({ ...test, jwk: group?.private as JsonWebKey }))
 })
-const judged = vectors
-  .filter(({ tcId }) => !SAME_AS_A_VALID_ONE.has(tcId))
-  .map((test) => ({ ...test, genuine: test.result === 'valid' && !NO_BASE64URL.has(test.tcId) }))
+const checked = vectors
+  .filter(({ tcId }) => !DUPLICATES_OF_VALID.has(tcId))
+  .map((test) => ({ ...test, genuine: test.result === 'valid' && !NOT_BASE64URL.has(test.tcId) }))
 
-describe("Wycheproof's HS256 vectors get the right answer from splitToken and verifySignature:", () => {
+describe('parseCompactJws and verifySignature agree with the HS256 vectors of Wycheproof:', () => {
   const { parse } = JSON
   const parseOrKeep = (text: string) => {
     try {
@@ -31,16 +31,16 @@ describe("Wycheproof's HS256 vectors get the right answer from splitToken and ve
     }
   }
 
-  /** What the guard asks before it looks at claims: `taken`, or the code that refuses. */
-  async function judge(jws: string, jwk: JsonWebKey): Promise<string> {
+  /** Runs the guard's checks before the claims. Returns `accepted` or the code of the error. */
+  async function runChecks(jws: string, jwk: JsonWebKey): Promise<string> {
     const hmac = { name: 'HMAC', hash: 'SHA-256' }
     const verifying = await crypto.subtle.importKey('jwk', jwk, hmac, false, ['verify'])
-    // The vectors' payloads are no JSON, which hono/jwt demands before it looks at the MAC.
+    // The vectors' payloads are not JSON, which hono/jwt requires before it checks the MAC.
     const lenient = vi.spyOn(JSON, 'parse').mockImplementation(parseOrKeep)
     try {
-      splitToken(jws)
+      parseCompactJws(jws)
       await verifySignature(jws, { alg: 'HS256', verifying })
-      return 'taken'
+      return 'accepted'
     } catch (error) {
       return (error as AppError).code
     } finally {
@@ -48,19 +48,19 @@ describe("Wycheproof's HS256 vectors get the right answer from splitToken and ve
     }
   }
 
-  it('all 40 are there, of which 38 are judged and 8 are genuine', () => {
+  it('of the 40 vectors, 38 are checked and 8 are genuine', () => {
     expect(vectors).toHaveLength(40)
-    expect(judged).toHaveLength(38)
-    expect(judged.filter(({ genuine }) => genuine)).toHaveLength(8)
+    expect(checked).toHaveLength(38)
+    expect(checked.filter(({ genuine }) => genuine)).toHaveLength(8)
   })
 
-  it.each(judged)('$tcId $comment: $genuine', async ({ jws, jwk, genuine }) => {
-    const code = await judge(String(jws), jwk)
-    expect(code).toMatch(genuine ? /^taken$/ : /^token_(malformed|invalid|signature)$/)
+  it.each(checked)('vector $tcId $comment, genuine: $genuine', async ({ jws, jwk, genuine }) => {
+    const code = await runChecks(String(jws), jwk)
+    expect(code).toMatch(genuine ? /^accepted$/ : /^token_(malformed|invalid|signature)$/)
   })
 })
 
-/** The same mutations by the vectors' comments, on a genuine token with spaces behind its JSON. */
+/** The mutations named in the vectors' comments, applied to a genuine token with trailing spaces in its JSON. */
 type Mutate = (segments: Genuine['segments'], genuine: Genuine) => string | Promise<string>
 const MUTATIONS: Record<string, Mutate> = {
   rejectsModifiedSignature: (segments) => flipBit(segments.join('.'), 2, 0),
@@ -95,12 +95,12 @@ const MUTATIONS: Record<string, Mutate> = {
   InvalidCharacterInsertedInPayload: ([h, p, s]) => `${h}.${p}?.${s}`,
   ModifiedUnusedBitsInPayload: ([h, p]) => seal(`${h}.${setUnusedBit(p)}`),
   MacOfIncorrectlyEncodedMessage: ([h, p, s]) => `${h}.${setUnusedBit(p)}.${s}`,
-  // What these two name, and the vectors themselves lack.
+  // Named in the comments of vectors 367 and 370, which do not contain it.
   invalidBase64Padding: (segments) => `${segments.join('.')}=`,
   invalidBase64PaddingInPayload: ([h, p]) => seal(`${h}.${p}=`),
 }
 
-describe("Wycheproof's mutations of a genuine token are refused over HTTP:", () => {
+describe('the guard rejects every Wycheproof mutation of a genuine token over HTTP:', () => {
   let genuine: Genuine
   let base: Genuine['segments']
   beforeAll(async () => {
@@ -109,26 +109,26 @@ describe("Wycheproof's mutations of a genuine token are refused over HTTP:", () 
     const token = await seal([genuine.header, genuine.claims].map(toLooseSegment).join('.'))
     base = token.split('.') as Genuine['segments']
   })
-  const ask = (token: string) =>
+  const requestWith = (token: string) =>
     fetchApp('/protected', { headers: { Authorization: `Bearer ${token}` } })
 
-  it('there is one for each comment of a vector that is not genuine', () => {
+  it('each comment of a vector that is not genuine has a mutation', () => {
     const comments = vectors
-      .filter((test) => !judged.some(({ tcId, genuine: ok }) => ok && tcId === test.tcId))
+      .filter((test) => !checked.some(({ tcId, genuine: ok }) => ok && tcId === test.tcId))
       .map(({ comment }) => comment)
     expect(Object.keys(MUTATIONS).toSorted()).toEqual([...new Set(comments)].toSorted())
   })
 
-  it('unchanged, it passes, as with white space in its JSON header', async () => {
-    expect((await ask(base.join('.'))).status).toBe(200)
-    for (const white of [' ', '\n\t']) {
-      const header = JSON.stringify(genuine.header).replaceAll(/[{:,]/g, `$&${white}`)
-      expect((await ask(await seal(`${base64url(header)}.${base[1]}`))).status).toBe(200)
+  it('the unmutated token is accepted, also with whitespace in its JSON header', async () => {
+    expect((await requestWith(base.join('.'))).status).toBe(200)
+    for (const whitespace of [' ', '\n\t']) {
+      const header = JSON.stringify(genuine.header).replaceAll(/[{:,]/g, `$&${whitespace}`)
+      expect((await requestWith(await seal(`${base64url(header)}.${base[1]}`))).status).toBe(200)
     }
   })
 
   it.each(Object.entries(MUTATIONS))('%s', async (_, mutate) => {
-    const response = await ask(await mutate(base, genuine))
+    const response = await requestWith(await mutate(base, genuine))
     expect(response.status).toBe(401)
     expect(await response.json()).toEqual({ msg: expect.stringMatching(/^[A-Z][\w ':<>.]+$/) })
     expect(response.headers.get('WWW-Authenticate')).toMatch(/^Bearer realm="latchkey"/)

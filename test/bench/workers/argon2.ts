@@ -1,4 +1,4 @@
-// A Worker that computes one hash a request, at the cost of a login's: the share of argon2id in it.
+// A Worker that computes one password hash per request, to measure the share of argon2id in a login.
 
 import { argon2id } from '../../../src/auth/passwords/argon2.ts'
 import { hashPassword, verifyPassword } from '../../../src/auth/passwords/hash.ts'

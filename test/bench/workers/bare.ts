@@ -1,4 +1,4 @@
-// A Worker that answers a constant: the floor of what a request costs.
+// A Worker that returns a constant response: the minimum cost of a request.
 
 const BODY = '{"message":"This is a protected route, and you are authenticated!"}'
 const HEADERS = { 'Content-Type': 'application/json' }

@@ -1,10 +1,10 @@
-// Latchkey with its D1 watched: GET /__counts tells what it has done so far.
+// Latchkey with a D1 binding that counts. GET /__counts returns the totals so far.
 
 import worker from '../../../src/index.ts'
 
 const counts = { statements: 0, trips: 0, read: 0, written: 0 }
 
-/** Adds what one round trip has done. */
+/** Adds the statements and rows of one round trip. */
 function count(results: D1Result[]): void {
   counts.trips += 1
   counts.statements += results.length
@@ -14,22 +14,22 @@ function count(results: D1Result[]): void {
   }
 }
 
-/** The two calls of src/db/query.ts, counted. */
-function watch(db: D1Database) {
+/** Wraps the two D1 methods that src/db/query.ts calls, and counts them. */
+function countCalls(db: D1Database) {
   const inner = new WeakMap<object, D1PreparedStatement>()
   return {
     prepare: (sql: string) => ({
       bind(...values: unknown[]) {
         const statement = db.prepare(sql).bind(...values)
-        const watched = {
+        const countedStatement = {
           async all() {
             const result = await statement.all()
             count([result])
             return result
           },
         }
-        inner.set(watched, statement)
-        return watched
+        inner.set(countedStatement, statement)
+        return countedStatement
       },
     }),
     async batch(list: object[]) {
@@ -40,12 +40,12 @@ function watch(db: D1Database) {
   }
 }
 
-let watched: Env | undefined
+let countedEnv: Env | undefined
 
 export default {
   fetch(request, env, context) {
     if (new URL(request.url).pathname === '/__counts') return Response.json(counts)
-    watched ??= { ...env, DB: watch(env.DB) as unknown as D1Database }
-    return worker.fetch(request, watched, context)
+    countedEnv ??= { ...env, DB: countCalls(env.DB) as unknown as D1Database }
+    return worker.fetch(request, countedEnv, context)
   },
 } satisfies ExportedHandler<Env>

@@ -1,4 +1,4 @@
-// Hono without auth, with the headers of every answer of Latchkey.
+// Hono without authentication, with the headers of every Latchkey response.
 
 import { Hono } from 'hono'
 

@@ -1,4 +1,4 @@
-// Hono with the guard of its own documentation, jwt(), which sends no further headers.
+// Hono with jwt() as in its documentation, without security headers.
 
 import { env } from 'cloudflare:workers'
 import { Hono } from 'hono'

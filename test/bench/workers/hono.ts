@@ -1,4 +1,4 @@
-// Hono without auth: the endpoint that is to be guarded, as it is without a guard.
+// Hono without authentication: the guarded endpoint without its guard.
 
 import { Hono } from 'hono'
 

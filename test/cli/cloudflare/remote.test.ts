@@ -9,12 +9,12 @@ import { createProject } from '../project.ts'
 const TOKEN = 'a-token-of-cloudflare'
 const project = createProject()
 
-/** A stand-in for Cloudflare's API: records what it is asked, answers with `answer`. */
-const asked: { url: string | undefined; headers: IncomingHttpHeaders; body: string }[] = []
-let answer: object
+/** A fake of Cloudflare's API: records the requests and responds with `reply`. */
+const requests: { url: string | undefined; headers: IncomingHttpHeaders; body: string }[] = []
+let reply: object
 const server = createServer(async (request, response) => {
-  asked.push({ url: request.url, headers: request.headers, body: await text(request) })
-  response.setHeader('Content-Type', 'application/json').end(JSON.stringify(answer))
+  requests.push({ url: request.url, headers: request.headers, body: await text(request) })
+  response.setHeader('Content-Type', 'application/json').end(JSON.stringify(reply))
 })
 const ROW = { id: 1, username: 'ada', roles: '[]' }
 const ok = (changes: number, results: object[] = []) => ({
@@ -32,7 +32,7 @@ beforeAll(async () => {
     config.replace(/database_id = ".*"/, 'database_id = "the-database"'),
   )
 })
-beforeEach(() => void (asked.length = 0))
+beforeEach(() => void (requests.length = 0))
 afterAll(() => void server.close())
 
 const users = (args: string[], input = '', env: Record<string, string> = {}) => {
@@ -46,62 +46,67 @@ const users = (args: string[], input = '', env: Record<string, string> = {}) => 
 }
 
 describe("--remote works on production's database through Cloudflare's API", () => {
-  it('with bound values and the log-in of wrangler', async () => {
-    answer = { success: true, result: [ok(0), ok(1, [ROW]), ok(0, [ROW])] }
+  it('with bound values and the login of wrangler', async () => {
+    reply = { success: true, result: [ok(0), ok(1, [ROW]), ok(0, [ROW])] }
     const outcome = await users(['disable', 'ada'])
-    expect(outcome).toEqual({ code: 0, stdout: 'ada: disabled, sessions ended\n', stderr: '' })
-    expect(asked).toHaveLength(1)
-    expect(asked[0]?.url).toBe('/accounts/the-account/d1/database/the-database/query')
-    expect(asked[0]?.headers.authorization).toBe(`Bearer ${TOKEN}`)
-    const { batch } = JSON.parse(asked[0]?.body ?? '')
+    expect(outcome).toEqual({ code: 0, stdout: 'ada: disabled, sessions revoked\n', stderr: '' })
+    expect(requests).toHaveLength(1)
+    expect(requests[0]?.url).toBe('/accounts/the-account/d1/database/the-database/query')
+    expect(requests[0]?.headers.authorization).toBe(`Bearer ${TOKEN}`)
+    const { batch } = JSON.parse(requests[0]?.body ?? '')
     expect(batch.map(({ sql }: { sql: string }) => sql.slice(0, 15))).toEqual([
       'UPDATE sessions',
       'UPDATE users SE',
-      'SELECT * FROM u',
+      'SELECT id, user',
     ])
     for (const { params } of batch) expect(params[0]).toBe('ada')
   })
 
   it('and sends no password, only its hash', async () => {
-    answer = { success: true, result: [ok(1, [ROW])] }
+    reply = { success: true, result: [ok(1, [ROW])] }
     const { stdout } = await users(['add', 'ada'], 'correct horse battery')
-    expect(stdout).toBe('ada: added\n')
-    const bodies = asked.map(({ body }) => body).join('')
+    expect(stdout).toBe('ada: created\n')
+    const bodies = requests.map(({ body }) => body).join('')
     expect(bodies).toContain('$argon2id$')
     expect(bodies).not.toContain('horse')
   })
 
-  it('and finds the account when there is but one', async () => {
-    answer = { success: true, result: [{ id: 'only', ...ok(0) }] }
+  it('and finds the account when there is only one', async () => {
+    reply = { success: true, result: [{ id: 'only', ...ok(0) }] }
     await users(['enable', 'ada'], '', { CLOUDFLARE_ACCOUNT_ID: '' })
-    expect(asked.map(({ url }) => url)).toEqual([
+    expect(requests.map(({ url }) => url)).toEqual([
       '/accounts',
       '/accounts/only/d1/database/the-database/query',
     ])
   })
 })
 
-describe('--remote says what is wrong, without the token:', () => {
+describe('--remote reports errors without the token:', () => {
   it.each([
     [
-      'a refusal',
+      'an error of the API',
       { success: false, errors: [{ message: 'no such table: users' }] },
       {},
-      'refused: no such table: users',
+      'reports: no such table: users',
     ],
-    ['no API', {}, { CLOUDFLARE_API_BASE_URL: 'http://127.0.0.1:1' }, 'cannot be reached'],
-  ])('%s', async (_, reply, env, message) => {
-    answer = reply
+    [
+      'an API that cannot be reached',
+      {},
+      { CLOUDFLARE_API_BASE_URL: 'http://127.0.0.1:1' },
+      'cannot be reached',
+    ],
+  ])('%s', async (_, body, env, message) => {
+    reply = body
     const { code, stdout, stderr } = await users(['list'], '', env)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain(message)
     expect(stderr).not.toContain(TOKEN)
   })
 
-  it('no database in wrangler.toml', async () => {
+  it('a wrangler.toml without a database is reported with what to run', async () => {
     const fresh = createProject()
     const { code, stderr } = await fresh.run('users', ['list', '--remote'])
     expect(code).toBe(1)
-    expect(stderr).toContain("'npm run deploy' makes one")
+    expect(stderr).toContain("'npm run deploy' creates one")
   })
 })

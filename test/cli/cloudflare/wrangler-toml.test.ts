@@ -6,7 +6,7 @@ import { draftEnvironment, replaceDatabaseId } from '../../../src/cli/cloudflare
 
 const ID = '11111111-2222-3333-4444-555555555555'
 
-describe('the database id is written into its line, and nothing else changes:', () => {
+describe('replaceDatabaseId changes only the line of the database id:', () => {
   it.each([
     [
       'in the placeholder',
@@ -21,7 +21,7 @@ describe('the database id is written into its line, and nothing else changes:', 
       `[[d1_databases]]\ndatabase_id="${ID}"\nbinding = 'DB'\n`,
     ],
     [
-      'where there is no line',
+      'when the line is missing',
       '[[d1_databases]]\nbinding = "DB"\n[vars]\n',
       undefined,
       `[[d1_databases]]\nbinding = "DB"\ndatabase_id = "${ID}"\n[vars]\n`,
@@ -49,7 +49,7 @@ describe('the database id is written into its line, and nothing else changes:', 
   })
 })
 
-it('an environment is drafted from the top of wrangler.toml, with an issuer, a database and counters of its own', () => {
+it('draftEnvironment copies the top of wrangler.toml, with its own issuer, database and counters', () => {
   const draft = draftEnvironment(readFileSync('wrangler.toml', 'utf8'), 'staging')
   for (const line of [
     '[env.staging.secrets]\nrequired = ["JWT_SECRET"]',

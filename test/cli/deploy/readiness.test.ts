@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest'
 
 import { toUrl, waitUntilReady } from '../../../src/cli/deploy/readiness.ts'
 
-/** Serves one answer after the other, and then the last again and again. */
-async function serve(...answers: [status: number, body: object][]) {
+/** Serves the responses one after the other, then repeats the last. */
+async function serve(...responses: [status: number, body: object][]) {
   const asked: (string | undefined)[] = []
   const server = createServer((request, response) => {
-    const [status, body] = answers[Math.min(asked.push(request.url), answers.length) - 1] ?? [
+    const [status, body] = responses[Math.min(asked.push(request.url), responses.length) - 1] ?? [
       500,
       {},
     ]
@@ -21,8 +21,8 @@ async function serve(...answers: [status: number, body: object][]) {
   return { url: `http://127.0.0.1:${port}`, asked, close: () => server.close() }
 }
 
-describe('the deployed Worker is asked', () => {
-  it('again until it is ready', async () => {
+describe('waitUntilReady', () => {
+  it('polls until the Worker is ready', async () => {
     const unready = { error: 'Not ready: database' }
     const { url, asked, close } = await serve([404, {}], [503, unready], [200, { status: 'ready' }])
     await expect(waitUntilReady(url, 30)).resolves.toBeUndefined()
@@ -33,14 +33,14 @@ describe('the deployed Worker is asked', () => {
   it.each([
     [503, { error: 'Not ready: database' }, '503 {"error":"Not ready: database"}'],
     [302, {}, '302'],
-  ])('in vain, and its answer %i is shown', async (status, body, message) => {
+  ])('fails with the response when its status stays %i', async (status, body, message) => {
     const { url, close } = await serve([status, body])
-    await expect(waitUntilReady(url, 0)).rejects.toThrow(`${url}/ready says: ${message}`)
+    await expect(waitUntilReady(url, 0)).rejects.toThrow(`${url}/ready responds: ${message}`)
     close()
   })
 
-  it('in vain where nothing answers', async () => {
-    await expect(waitUntilReady('http://127.0.0.1:1', 0)).rejects.toThrow('no answer')
+  it('fails when nothing responds', async () => {
+    await expect(waitUntilReady('http://127.0.0.1:1', 0)).rejects.toThrow('no response')
   })
 })
 
@@ -54,6 +54,6 @@ it.each([
   [['example.com/login (zone name: example.com)'], undefined],
   [['*.example.com/* (zone name: example.com)'], undefined],
   [['schedule: 17 * * * *'], undefined],
-])('wrangler names %j, and the Worker is at %s', (targets, url) => {
+])('of the targets %j, toUrl chooses %s', (targets, url) => {
   expect(toUrl(targets)).toBe(url)
 })

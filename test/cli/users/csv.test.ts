@@ -4,7 +4,7 @@ import { formatCsv, parseCsv } from '../../../src/cli/users/csv.ts'
 
 const cells = (text: string) => parseCsv(text).map((record) => record.cells)
 
-describe('CSV is read as RFC 4180 has it:', () => {
+describe('parseCsv follows RFC 4180:', () => {
   it.each([
     [
       'CRLF (2.1)',
@@ -23,7 +23,7 @@ describe('CSV is read as RFC 4180 has it:', () => {
       ],
     ],
     [
-      'no end of the last line (2.2)',
+      'no line break at the end (2.2)',
       'a,b\r\nc,d',
       [
         ['a', 'b'],
@@ -51,36 +51,36 @@ describe('CSV is read as RFC 4180 has it:', () => {
       ],
     ],
     ['a comma at the very end', 'a,', [['a', '']]],
-    ['empty lines are no records', '\n\na\n\r\n\nb\n\n', [['a'], ['b']]],
-    ['nothing', '', []],
+    ['empty lines are skipped', '\n\na\n\r\n\nb\n\n', [['a'], ['b']]],
+    ['an empty file', '', []],
     ['other scripts, emoji, a NUL', 'Zoë,Ада,🔑,\0', [['Zoë', 'Ада', '🔑', '\0']]],
   ])('%s', (_, text, expected) => expect(cells(text)).toEqual(expected))
 
-  it('a record has the number of the line on which it begins', () => {
+  it('each record has the number of the line on which it begins', () => {
     const lines = parseCsv('a\n"b\n\nb"\n\nc').map(({ line }) => line)
     expect(lines).toEqual([1, 2, 6])
   })
 
   it.each([
     ['a quote within a cell', 'ok\nse"cret', 2],
-    ['text behind a quote', '"se"cret', 1],
+    ['text after a closing quote', '"se"cret', 1],
     ['a space before a quote', 'a, "secret"', 1],
     ['a quote that is not closed', 'ok\nok\n"secret', 3],
     ['a carriage return alone', 'a\rsecret', 1],
-  ])('%s is refused by its line, and not repeated', (_, text, line) => {
+  ])('%s is rejected with its line number, and the text is not repeated', (_, text, line) => {
     expect(() => parseCsv(text)).toThrow(
-      `Line ${line}: quotes or line ends are not as in RFC 4180.`,
+      `Line ${line}: the quotes or line breaks are not valid CSV (RFC 4180).`,
     )
   })
 
-  it('a megabyte of quotes, closed or not, is read at once', () => {
+  it('a megabyte of quotes, closed or not, is parsed quickly', () => {
     const quotes = '""'.repeat(500_000)
     expect(cells(`"${quotes}"`)).toEqual([['"'.repeat(500_000)]])
     expect(() => parseCsv(`"${quotes}x`)).toThrow('Line 1')
   })
 })
 
-it('what is written is read back', () => {
+it('parseCsv reads what formatCsv writes', () => {
   const written = [['a', ' b ', '', '"', 'c,d', 'e\r\nf', '=1+1', "O'Neil", '\uFEFF']]
   expect(cells(written.map(formatCsv).join('\n'))).toEqual(written)
 })

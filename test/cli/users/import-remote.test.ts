@@ -53,7 +53,7 @@ beforeEach(() => {
 })
 afterAll(() => void server.close())
 
-it('a remote import is one request, and so one transaction, with one bound value a statement', async () => {
+it('a remote import is one request, so one transaction, with one bound value per statement', async () => {
   const outcome = await importMany(10_000)
   expect(outcome).toMatchObject({ code: 0, stderr: '' })
   expect(outcome.stdout).toMatch(/^imported +10,000$/m)
@@ -67,7 +67,7 @@ it('a remote import is one request, and so one transaction, with one bound value
   }
 })
 
-it('a larger one takes several, and one that fails says how many are in and how to go on', async () => {
+it('a larger import sends several requests, and a failed one says how many users were added and how to continue', async () => {
   failing = 2
   const { code, stdout, stderr } = await importMany(50_000)
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -75,6 +75,6 @@ it('a larger one takes several, and one that fails says how many are in and how 
   const written = transactions[0]?.flatMap(({ params }) => JSON.parse(String(params[0]))) ?? []
   expect(stderr).toContain(`Stopped after ${written.length.toLocaleString('en')} users`)
   expect(stderr).toContain('D1 is resetting')
-  expect(stderr).toContain('The same command again goes on')
+  expect(stderr).toContain('Run the same command again to continue')
   expect(stderr).not.toContain('scrypt')
 })

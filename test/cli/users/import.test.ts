@@ -41,12 +41,12 @@ beforeAll(async () => {
 beforeEach(() => void sql('DELETE FROM users'))
 
 describe('an import', () => {
-  it('adds all users of a file, and says so', async () => {
+  it('adds all users of a file and prints how many', async () => {
     project.write('flask.csv', FLASK)
     expect(await users(['import', 'flask.csv'])).toEqual({
       code: 0,
       stdout:
-        'imported                      3\nthere already, just the same  0\nleft out, name taken          0\n',
+        'imported                   3\nunchanged, exist already   0\nskipped, name taken        0\n',
       stderr: '',
     })
     expect(rows()).toMatchObject([
@@ -68,7 +68,7 @@ describe('an import', () => {
     ])
   })
 
-  it('reads standard input, as JSON and with a byte order mark too', async () => {
+  it('reads JSON with a byte order mark from standard input', async () => {
     const row = JSON.stringify({ username: 'ada', password_hash: HASH })
     const { code, stdout } = await users(['import', '-', '--json'], `\uFEFF${row}\n`)
     expect(code).toBe(0)
@@ -82,7 +82,7 @@ describe('an import', () => {
     expect(names()).toEqual(['ada'])
   })
 
-  it('can be repeated: who is there just as in the file is left alone', async () => {
+  it('can be repeated: users who exist already, the same as in the file, are left unchanged', async () => {
     await users(['import', '-'], FLASK)
     const { code, stdout } = await users(['import', '-', '--json'], `${FLASK}bob,${HASH},,,\n`)
     expect(code).toBe(0)
@@ -90,31 +90,31 @@ describe('an import', () => {
     expect(names()).toEqual(['O"Brien, Pat', 'ada', 'bob', 'zoë'])
   })
 
-  it('with --dry-run checks all of it and writes nothing', async () => {
+  it('with --dry-run checks the whole file and writes nothing', async () => {
     const { code, stdout } = await users(['import', '-', '--dry-run'], FLASK)
     expect(code).toBe(0)
-    expect(stdout).toContain('would be imported             3\n')
+    expect(stdout).toContain('would be imported          3\n')
     expect(names()).toEqual([])
   })
 })
 
-describe('nothing is half imported:', () => {
+describe('an import of a file with invalid lines', () => {
   const BAD = `${FLASK}old,pbkdf2:sha256:600000$c2FsdA$aGFzaA,,,\n\u001B[31mred,${HASH},,,\n`
 
-  it('one line that cannot be taken is named, and the good ones stay out', async () => {
+  it('names each invalid line and adds none of the valid ones', async () => {
     const { code, stdout, stderr } = await users(['import', '-'], BAD)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toBe(
       `Nothing was imported:
 
-  line 5 (old): password_hash: is PBKDF2 with more than 100,000 iterations, which Cloudflare does not compute in production
-  line 6: username: Holds a control or invisible character.
+  line 5 (old): password_hash: is PBKDF2 with more than 100,000 iterations, which Cloudflare does not support in production
+  line 6: username: Contains a control or invisible character.
 `,
     )
     expect(names()).toEqual([])
   })
 
-  it('for scripts the same is one JSON document', async () => {
+  it('prints one JSON document with --json', async () => {
     const { code, stdout, stderr } = await users(['import', '-', '--json'], BAD)
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(JSON.parse(stdout)).toEqual({
@@ -126,17 +126,17 @@ describe('nothing is half imported:', () => {
     })
   })
 
-  it('a name that another user has is refused by name, and that user stays as they are', async () => {
+  it('rejects a name that is taken, and leaves that user unchanged', async () => {
     await users(['import', '-'], `${HEADER}\nada,${OTHER_HASH}\nZOË,${HASH}\n`)
     const before = rows()
     const { code, stderr } = await users(['import', '-'], FLASK)
     expect(code).toBe(1)
-    expect(stderr).toContain('line 2 (ada): username: there is a user of this name already')
-    expect(stderr).toContain('(zoë): username: there is a user of this name already')
+    expect(stderr).toContain('line 2 (ada): username: a user of this name exists already')
+    expect(stderr).toContain('(zoë): username: a user of this name exists already')
     expect(rows()).toEqual(before)
   })
 
-  it('unless --skip-existing leaves that line out', async () => {
+  it('skips names that are taken with --skip-existing', async () => {
     await users(['import', '-'], `${HEADER}\nada,${OTHER_HASH}\n`)
     const { code, stdout } = await users(['import', '-', '--skip-existing', '--json'], FLASK)
     expect(code).toBe(0)
@@ -144,7 +144,7 @@ describe('nothing is half imported:', () => {
     expect(rows()).toMatchObject([{}, { username: 'ada', password_hash: OTHER_HASH }, {}])
   })
 
-  it('of a thousand bad lines fifty are shown', async () => {
+  it('shows fifty of a thousand invalid lines', async () => {
     const lines = Array.from({ length: 1000 }, (_, index) => `user${index},secret${index}`)
     const { code, stderr } = await users(['import', '-'], [HEADER, ...lines].join('\n'))
     expect(code).toBe(1)
@@ -155,12 +155,12 @@ describe('nothing is half imported:', () => {
 })
 
 describe('an export', () => {
-  it.each(['csv', 'json'])('as %s gives back what import takes', async (format) => {
+  it.each(['csv', 'json'])('as %s can be imported again without a difference', async (format) => {
     await users(['import', '-'], `${FLASK}roles,${HASH},"[""of words"",""[""]",,\n`)
     const file = `all.${format}`
     expect(await users(['export', file])).toEqual({
       code: 0,
-      stdout: '4 users exported, with their password hashes: keep this safe.\n',
+      stdout: '4 users exported, with their password hashes: keep them safe.\n',
       stderr: '',
     })
     const before = rows()
@@ -170,7 +170,7 @@ describe('an export', () => {
     expect(rows()).toEqual(before)
   })
 
-  it('is a new file that only its owner may read, never one that was there', async () => {
+  it('creates a file that only its owner can read, and never overwrites one', async () => {
     await users(['import', '-'], FLASK)
     expect(JSON.parse((await users(['export', 'own.csv', '--json'])).stdout)).toEqual({
       ok: true,
@@ -184,23 +184,23 @@ describe('an export', () => {
     expect(read('mine.csv')).toBe('mine')
   })
 
-  it('goes to standard output, and its warning does not', async () => {
+  it('to standard output prints its warning to standard error', async () => {
     await users(['import', '-'], FLASK)
     const csv = await users(['export', '-'])
     expect(csv.stdout).toMatch(
       /^username,password_hash,.*\nada,scrypt[^\n]*\n"O""Brien, Pat",scrypt/,
     )
-    expect(csv.stderr).toContain('keep this safe')
+    expect(csv.stderr).toContain('keep them safe')
     const json = await users(['export', '-', '--json'])
     expect(JSON.parse(json.stdout)).toHaveLength(3)
   })
 
-  it('of no users is an empty table', async () => {
+  it('without users has only a header', async () => {
     expect((await users(['export', '-'])).stdout).toBe(`${FLASK.split('\n')[0]}\n`)
     expect((await users(['export', '-', '--json'])).stdout).toBe('[\n\n]\n')
   })
 
-  it('that fails leaves no file', async () => {
+  it('that fails leaves no file behind', async () => {
     sql('ALTER TABLE users RENAME TO away')
     const { code, stderr } = await users(['export', 'half.csv'])
     sql('ALTER TABLE away RENAME TO users')
@@ -210,14 +210,14 @@ describe('an export', () => {
   })
 })
 
-describe('wrong usage says what is right:', () => {
+describe('a wrong usage is reported with what to do:', () => {
   it.each([
-    ['no file to import', ['import'], 2, 'Which file?'],
-    ['no file to export to', ['export'], 2, 'Where to?'],
-    ['an unknown option, which is not repeated', ['import', 'x', '--hunter2'], 2, 'Unknown option'],
+    ['no file to import', ['import'], 2, 'Missing file.'],
+    ['no file to export to', ['export'], 2, 'Missing file.'],
+    ['an unknown option is not repeated', ['import', 'x', '--hunter2'], 2, 'Unknown option'],
     ['two files', ['import', 'x', 'y'], 2, 'Too many arguments'],
-    ['a file that is not there', ['import', 'nowhere.csv'], 1, 'ENOENT'],
-    ['no users in it', ['import', '-'], 1, 'The file holds no users.'],
+    ['a missing file', ['import', 'nowhere.csv'], 1, 'ENOENT'],
+    ['a file without users', ['import', '-'], 1, 'The file contains no users.'],
   ])('%s', async (_, args, code, message) => {
     const outcome = await users(args, `${HEADER}\n`)
     expect(outcome).toMatchObject({ code, stdout: '' })
@@ -225,21 +225,21 @@ describe('wrong usage says what is right:', () => {
     expect(outcome.stderr).not.toContain('hunter2')
   })
 
-  it('bytes that are no UTF-8', async () => {
+  it('a file that is not UTF-8 is rejected', async () => {
     const bytes = Buffer.from(`${HEADER}\nzo\u00EB,${HASH}\n`, 'latin1')
     writeFileSync(join(project.folder, 'latin1.csv'), bytes)
     const { code, stderr } = await users(['import', 'latin1.csv'])
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('utf-8') })
   })
 
-  it.each(['import', 'export'])('%s --help shows how', async (command) => {
+  it.each(['import', 'export'])('%s --help shows the usage', async (command) => {
     const { code, stdout } = await users([command, '--help'])
     expect(code).toBe(0)
     expect(stdout).toContain(`Usage: npm run users -- ${command}`)
   })
 })
 
-it('the progress bar fills up', () => {
+it('the progress bar shows the share that is done', () => {
   expect(renderBar('Writing', 0, 4000)).toBe(`Writing [${'-'.repeat(30)}] 0 % of 4,000`)
   expect(renderBar('Writing', 1000, 4000)).toBe(`Writing [########${'-'.repeat(22)}] 25 % of 4,000`)
   expect(renderBar('Writing', 4000, 4000)).toBe(`Writing [${'#'.repeat(30)}] 100 % of 4,000`)

@@ -6,7 +6,8 @@ import { formatCsv } from '../../../src/cli/users/csv.ts'
 import vectors from '../../vectors/scrypt.json'
 
 const [{ hash: HASH = '' } = {}] = vectors
-const ROLES = 'roles: of 1 to 64 characters each, no control character, quote or backslash'
+const ROLES =
+  'roles: at most 50 roles of 1 to 64 characters each, without control characters, quotes and backslashes'
 const csv = (...lines: string[]) => parseUserFile(lines.join('\n'))
 const ada = (change: object = {}) => ({
   username: 'ada',
@@ -17,7 +18,7 @@ const ada = (change: object = {}) => ({
   ...change,
 })
 
-describe('users are read from', () => {
+describe('parseUserFile reads users from', () => {
   it.each([
     ['CSV', `username,password_hash\nada,${HASH}\n`, 'line 2', {}],
     ['CSV with its columns in another order', `password_hash,username\n${HASH},ada`, 'line 2', {}],
@@ -61,10 +62,10 @@ describe('users are read from', () => {
       { username: 'zo\u00EB' },
     ],
   ])('%s', (_, text, at, change) => {
-    expect(parseUserFile(text)).toEqual({ entries: [{ at, user: ada(change) }], refusals: [] })
+    expect(parseUserFile(text)).toEqual({ entries: [{ at, user: ada(change) }], rejections: [] })
   })
 
-  it('every hash of the vectors can be taken', () => {
+  it('every hash of the test vectors is accepted', () => {
     const rows = vectors.map(({ hash }, index) => ({
       username: `user${index}`,
       password_hash: hash,
@@ -73,16 +74,16 @@ describe('users are read from', () => {
   })
 })
 
-describe('a line that cannot be taken is named, with its reason and never its hash:', () => {
+describe('an invalid line is rejected with its number and the reason, never its hash:', () => {
   const PBKDF2 =
     '$9saP1i97STJSp1Q0$1ebb9ce9c5f75c26cab9624c9aae7838323abd9c1a949d6cbbfbd34bb8b07295'
   const MANY =
-    'password_hash: is PBKDF2 with more than 100,000 iterations, which Cloudflare does not compute in production'
+    'password_hash: is PBKDF2 with more than 100,000 iterations, which Cloudflare does not support in production'
   const FEW =
-    'password_hash: is PBKDF2 with 100,000 iterations or fewer, which is too weak: OWASP asks for 600,000'
-  const TOO_MUCH = 'password_hash: is malformed, or asks for too much: 64 MiB at most'
+    'password_hash: is PBKDF2 with at most 100,000 iterations, which is too weak: OWASP recommends 600,000'
+  const TOO_MUCH = 'password_hash: is malformed, or needs more than 64 MiB of memory'
   const UNKNOWN =
-    "password_hash: is no hash that can be verified: those are Werkzeug's scrypt, and argon2id or scrypt as PHC strings"
+    "password_hash: is not a supported hash. Supported are Werkzeug's scrypt, and argon2id or scrypt as PHC strings"
 
   it.each([
     ["Werkzeug's PBKDF2", `pbkdf2:sha256:1000000${PBKDF2}`, MANY],
@@ -100,12 +101,12 @@ describe('a line that cannot be taken is named, with its reason and never its ha
     [
       'bcrypt',
       '$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW',
-      'password_hash: is bcrypt, which cannot be verified',
+      'password_hash: is bcrypt, which is not supported',
     ],
     [
       'argon2i',
       '$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
-      'password_hash: is argon2i or argon2d: only argon2id can be verified',
+      'password_hash: is argon2i or argon2d: only argon2id is supported',
     ],
     ['scrypt of 128 MiB', `$scrypt$ln=17,r=8,p=1$c29tZXNhbHQ$${'A'.repeat(43)}`, TOO_MUCH],
     ['a hash cut short', HASH.slice(0, 128), TOO_MUCH],
@@ -117,18 +118,18 @@ describe('a line that cannot be taken is named, with its reason and never its ha
     ['a salted SHA-256', 'sha256$uNu05ZYWUyftGJAK$bd083d3d09e6353afa745f104888f412', UNKNOWN],
     ['MD5', '5f4dcc3b5aa765d61d8327deb882cf99', UNKNOWN],
     ['the password itself', 'correct horse battery', UNKNOWN],
-    ['nothing', '', UNKNOWN],
+    ['an empty string', '', UNKNOWN],
   ])('%s', (_, hash, reason) => {
-    const { entries, refusals } = csv('username,password_hash', `bob,${HASH}`, `ada,"${hash}"`)
+    const { entries, rejections } = csv('username,password_hash', `bob,${HASH}`, `ada,"${hash}"`)
     expect(entries).toHaveLength(1)
-    expect(refusals).toEqual([
+    expect(rejections).toEqual([
       {
         at: 'line 3',
         username: 'ada',
         reason,
       },
     ])
-    expect(JSON.stringify(refusals)).not.toContain(hash.slice(-20) || HASH)
+    expect(JSON.stringify(rejections)).not.toContain(hash.slice(-20) || HASH)
   })
 
   it.each([
@@ -143,92 +144,104 @@ describe('a line that cannot be taken is named, with its reason and never its ha
       'a terminal command in the name',
       `\u001B[2J,${HASH}`,
       undefined,
-      'username: Holds a control or invisible character.',
+      'username: Contains a control or invisible character.',
     ],
     [
       'a space before the name',
       ` ada,${HASH}`,
       undefined,
-      'username: Begins or ends with white space.',
+      'username: Begins or ends with whitespace.',
     ],
-    ['a cell less', 'ada', 'ada', 'has 1 cells, and the first line 2'],
-    ['a cell more', `ada,${HASH},admin`, 'ada', 'has 3 cells, and the first line 2'],
+    ['a row with one cell too few', 'ada', 'ada', 'has 1 cells, but the first line has 2'],
+    [
+      'a row with one cell too many',
+      `ada,${HASH},admin`,
+      'ada',
+      'has 3 cells, but the first line has 2',
+    ],
     [
       'the hash in place of the name',
       '$2b$12$R9h/cIPz0gi.URNNX3kh2O,ada',
       undefined,
-      expect.stringMatching(/^password_hash: is no hash/),
+      expect.stringMatching(/^password_hash: is not a supported hash/),
     ],
   ])('%s', (_, line, username, reason) => {
     expect(csv('username,password_hash', line)).toEqual({
       entries: [],
-      refusals: [{ at: 'line 2', username, reason }],
+      rejections: [{ at: 'line 2', username, reason }],
     })
   })
 
   it.each([
-    ['roles that are no list', { roles: 'admin' }, 'roles: must be a list of texts'],
-    ['roles that are no texts', { roles: [1] }, 'roles: must be texts'],
+    ['roles that are not a list', { roles: 'admin' }, 'roles: Not a valid list.'],
+    ['roles that are not strings', { roles: [1] }, ROLES],
     ['an empty role', { roles: [''] }, ROLES],
     ['a role with a line break', { roles: ['a\nb'] }, ROLES],
     ['a role with a quote', { roles: ['a"b'] }, ROLES],
     ['a role with a backslash', { roles: ['a\\b'] }, ROLES],
-    ['51 roles', { roles: Array.from({ length: 51 }, String) }, 'roles: at most 50'],
-    ['a time as text', { created_at: '2024-05-01' }, 'created_at: must be a time in unix seconds'],
+    [
+      '51 roles',
+      { roles: Array.from({ length: 51 }, String) },
+      'roles: Longer than maximum length 50.',
+    ],
+    [
+      'a time that is not a number',
+      { created_at: '2024-05-01' },
+      'created_at: must be a Unix time in seconds',
+    ],
     [
       'a time in milliseconds',
       { created_at: 1_714_564_800_000 },
-      'created_at: must be a time in unix seconds',
+      'created_at: must be a Unix time in seconds',
     ],
-    ['a time before 1970', { disabled_at: -1 }, 'disabled_at: must be a time in unix seconds'],
-    ['half a second', { disabled_at: 0.5 }, 'disabled_at: must be a time in unix seconds'],
+    ['a time before 1970', { disabled_at: -1 }, 'disabled_at: must be a Unix time in seconds'],
+    ['half a second', { disabled_at: 0.5 }, 'disabled_at: must be a Unix time in seconds'],
     [
-      'a key that is not known',
+      'an unknown key',
       { email: 'a@b' },
-      'holds something other than username, password_hash, roles, created_at, disabled_at',
+      'contains something other than username, password_hash, roles, created_at, disabled_at',
     ],
-    ['a name that is a number', { username: 1 }, 'username: must be text'],
-    [
-      'half an emoji as a name',
-      { username: '\uD83D' },
-      'username: Holds a control or invisible character.',
-    ],
+    ['a name that is a number', { username: 1 }, 'username: Not a valid string.'],
+    ['half an emoji as a name', { username: '\uD83D' }, 'username: Not a valid string.'],
     ['no hash', { password_hash: undefined }, 'password_hash: is missing'],
-    ['a hash that is null', { password_hash: null }, 'password_hash: must be text'],
+    ['a hash that is null', { password_hash: null }, 'password_hash: must be a string'],
   ])('%s', (_, change, reason) => {
     const row = { username: 'ada', password_hash: HASH, ...change }
-    const { entries, refusals } = parseUserFile(JSON.stringify([row]))
+    const { entries, rejections } = parseUserFile(JSON.stringify([row]))
     expect(entries).toEqual([])
-    expect(refusals).toMatchObject([{ at: 'entry 1', reason }])
+    expect(rejections).toMatchObject([{ at: 'entry 1', reason }])
   })
 
-  it.each(['1', 'null', '"ada"', '[]'])('%s in an array', (entry) => {
-    expect(parseUserFile(`[${entry}]`).refusals).toMatchObject([
-      { at: 'entry 1', reason: 'is no object' },
-    ])
-  })
+  it.each(['1', 'null', '"ada"', '[]'])(
+    'the array entry %s is rejected because it is not an object',
+    (entry) => {
+      expect(parseUserFile(`[${entry}]`).rejections).toMatchObject([
+        { at: 'entry 1', reason: 'is not an object' },
+      ])
+    },
+  )
 
-  it('a line that is no JSON, among others that are', () => {
+  it('a line that is not JSON is rejected, and the valid lines are accepted', () => {
     const good = JSON.stringify({ username: 'ada', password_hash: HASH })
-    const { entries, refusals } = csv(good, `{"username":"bob","password_hash":"${HASH}"`)
+    const { entries, rejections } = csv(good, `{"username":"bob","password_hash":"${HASH}"`)
     expect(entries).toHaveLength(1)
-    expect(refusals).toEqual([{ at: 'line 2', username: undefined, reason: 'is no JSON' }])
+    expect(rejections).toEqual([{ at: 'line 2', username: undefined, reason: 'is not valid JSON' }])
   })
 
-  it('a name that is in the file twice, or in another case or spelling', () => {
+  it('a name that occurs twice is rejected, also in another case or Unicode form', () => {
     const names = ['zo\u00EB', 'ada', 'Ada', 'zoe\u0308', 'ZO\u00CB']
-    const { entries, refusals } = csv(
+    const { entries, rejections } = csv(
       'username,password_hash',
       ...names.map((name) => `${name},${HASH}`),
     )
     expect(entries.map(({ user }) => user.username)).toEqual(['zo\u00EB', 'ada'])
-    expect(refusals).toEqual([
+    expect(rejections).toEqual([
       {
         at: 'line 4',
         username: 'Ada',
         reason: 'username: differs only in case from that of line 3',
       },
-      { at: 'line 5', username: 'zo\u00EB', reason: 'username: is that of line 2' },
+      { at: 'line 5', username: 'zo\u00EB', reason: 'username: is the same as that of line 2' },
       {
         at: 'line 6',
         username: 'ZO\u00CB',
@@ -237,13 +250,13 @@ describe('a line that cannot be taken is named, with its reason and never its ha
     ])
   })
 
-  it('names of Object.prototype as keys (ASVS 15.3.6)', () => {
+  it('a row with a key of Object.prototype is rejected (ASVS 15.3.6)', () => {
     const text = `[{"username":"ada","password_hash":"${HASH}","__proto__":{"roles":["admin"]}}]`
-    expect(parseUserFile(text).refusals).toHaveLength(1)
+    expect(parseUserFile(text).rejections).toHaveLength(1)
   })
 })
 
-describe('a file that is none of users is refused as a whole, and not repeated:', () => {
+describe('a file without users is rejected as a whole, and its text is not repeated:', () => {
   const HEADER = 'The first line must name the columns'
 
   it.each([
@@ -251,8 +264,12 @@ describe('a file that is none of users is refused as a whole, and not repeated:'
     ['no column of hashes', 'username,roles\nada,admin', HEADER],
     ['an unknown column, by its name', 'username,password_hash,email\n', 'Unknown: email.'],
     ['a column twice', 'username,password_hash,username\n', HEADER],
-    ['no text at all', '', HEADER],
-    ['a JSON array that is cut off', `[{"username":"ada","password_hash":"${HASH}"`, 'is no JSON'],
+    ['an empty file', '', HEADER],
+    [
+      'a JSON array that is cut off',
+      `[{"username":"ada","password_hash":"${HASH}"`,
+      'is not valid JSON',
+    ],
   ])('%s', (_, text, message) => {
     expect(() => parseUserFile(text)).toThrow(message)
     expect(() => parseUserFile(text)).not.toThrow(HASH.slice(-20))

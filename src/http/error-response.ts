@@ -1,0 +1,34 @@
+// The one place that sends and logs errors.
+
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+
+import { AppError, ERRORS, type ErrorSpec, toErrorResponse } from '../errors.ts'
+import { clearRefreshCookie } from './refresh-cookie.ts'
+import { logEvent, readRequestId } from './request-log.ts'
+
+/** Handles everything that a route throws. Your own routes may throw Hono's HTTPException. */
+export function onError(error: Error, c: Context): Response | Promise<Response> {
+  if (error instanceof HTTPException) return c.json({ error: error.message }, error.status)
+  return sendError(c, error)
+}
+
+/** Responds as the table in errors.ts says. Anything but an AppError is a bug: 500. */
+export async function sendError(c: Context, thrown: Error): Promise<Response> {
+  const error = thrown instanceof AppError ? thrown : new AppError('internal')
+  const { status, headers, body } = toErrorResponse(error)
+  if (status >= 500) headers['X-Request-Id'] = readRequestId(c)
+  await logError(c, error, thrown)
+  const spec: ErrorSpec = ERRORS[error.code]
+  if (spec.challenge === 'invalid_token' && c.get('tokenSource') === 'cookie') clearRefreshCookie(c)
+  return c.json(body, status, headers)
+}
+
+async function logError(c: Context, { code, details }: AppError, thrown: Error): Promise<void> {
+  const { event, status }: ErrorSpec = ERRORS[code]
+  if (!event) return
+  const level = status >= 500 ? 'error' : event === 'token.rejected' ? 'info' : 'warn'
+  const { username, sid } = details
+  const stack = code === 'internal' ? thrown.stack : undefined
+  await logEvent(c, level, { event, status, username, sid, reason: thrown.message, stack })
+}
