@@ -1,14 +1,14 @@
-// A typed client: every route of the app as a function, with a session behind it that keeps itself alive.
+// A typed client: every route as a function, with a session that refreshes its tokens automatically.
 
 import { hc } from 'hono/client'
 
 import type { App } from '../app.ts'
-import { Session, type SessionOptions } from '../public/session.js'
+import { ClientSession, type SessionOptions } from '../public/session.js'
 
 /**
- * A client of the Worker at `baseUrl`. `api` is typed from the app's routes (`hono/client`) and sends
- * the access token; `session` logs in and out. In a page the refresh token stays in the browser's
- * cookie, elsewhere in `store`.
+ * Creates a client of the Worker at `baseUrl`. `api` is typed from the app's routes (`hono/client`)
+ * and sends the access token. `session` logs in and out. In a page of the Worker's origin the refresh
+ * token stays in the browser's cookie, elsewhere in `store`.
  *
  * @example
  * const { session, api } = createClient('https://latchkey.example.com')
@@ -16,8 +16,8 @@ import { Session, type SessionOptions } from '../public/session.js'
  * const { message } = await (await api.protected.$get()).json()
  */
 export function createClient(baseUrl: string, options?: SessionOptions) {
-  const session = new Session(baseUrl, options)
-  // hc calls it with a text and nothing else.
+  const session = new ClientSession(baseUrl, options)
+  // hc always passes the URL as a string.
   const send = (url: unknown, init?: RequestInit) => session.fetch(String(url), init)
   return { session, api: hc<App>(baseUrl, { fetch: send }) }
 }

@@ -1,7 +1,7 @@
-// Making and finding elements. Text is only ever text: nothing here parses HTML.
+// Creates and finds elements. Strings become text nodes: nothing here parses HTML.
 
 /**
- * A new element.
+ * Creates an element.
  * @param {string} name @param {Record<string, string>} [attributes] @param {...(Node | string)} children
  */
 export function el(name, attributes = {}, ...children) {
@@ -12,27 +12,29 @@ export function el(name, attributes = {}, ...children) {
 }
 
 /**
- * The element of index.html with this id, which is of this type.
+ * Returns the element of index.html with this id. Throws if there is none of this type.
  * @template {HTMLElement} Type
  * @param {string} id @param {new () => Type} type @returns {Type}
  */
 export function find(id, type) {
   const element = document.getElementById(id)
-  if (!(element instanceof type)) throw new Error(`no ${type.name} #${id} in index.html`)
+  if (!(element instanceof type)) throw new Error(`Missing ${type.name} #${id} in index.html`)
   return element
 }
 
 /**
- * Runs `work` at a click, and not again while it runs. The button keeps the focus: `disabled` would
- * throw it away.
+ * Runs `work` on each click, except while it is still running.
  * @param {HTMLButtonElement} button @param {() => Promise<void>} work
  */
 export function onClick(button, work) {
-  button.addEventListener('click', () => whileBusy(button, work))
+  button.addEventListener('click', () => runWhileBusy(button, work))
 }
 
-/** @param {HTMLButtonElement} button @param {() => Promise<void>} work */
-export async function whileBusy(button, work) {
+/**
+ * Marks the button as busy while `work` runs. `aria-disabled` keeps the focus; `disabled` would lose it.
+ * @param {HTMLButtonElement} button @param {() => Promise<void>} work
+ */
+export async function runWhileBusy(button, work) {
   if (button.getAttribute('aria-disabled') === 'true') return
   button.setAttribute('aria-disabled', 'true')
   await work().finally(() => button.removeAttribute('aria-disabled'))

@@ -1,17 +1,15 @@
-// Forms: what is wrong stands at its field, a pause counts down, passwords can be shown.
+// Forms: errors at their fields, a countdown while locked out, a button that shows the password.
 
-import { formatDuration, report } from './answers.js'
-import { whileBusy } from './dom.js'
+import { runWhileBusy } from './dom.js'
+import { formatDuration, showResponse } from './responses.js'
 
-/** @typedef {import('./answers.js').Answer} Answer */
-/** @type {Record<string, string>} */
-const PLAINER = { 'Shorter than minimum length 1.': 'Fill this in.' }
+/** @typedef {import('./responses.js').ApiResponse} ApiResponse */
 
 /**
- * Sends a form's fields at submit; resolves at a success with what `send` has answered.
+ * Sends a form's fields on submit, and calls `onSuccess` after a 200.
  * @param {HTMLFormElement} form
- * @param {(fields: Record<string, string>) => Promise<Answer>} send
- * @param {(answer: Answer) => void} onSuccess
+ * @param {(fields: Record<string, string>) => Promise<ApiResponse>} send
+ * @param {(response: ApiResponse) => void} onSuccess
  */
 export function onSubmit(form, send, onSuccess) {
   const [button, output] = [
@@ -21,41 +19,42 @@ export function onSubmit(form, send, onSuccess) {
   if (!(button instanceof HTMLButtonElement) || !(output instanceof HTMLElement)) return
   form.addEventListener('submit', (event) => {
     event.preventDefault()
-    void whileBusy(button, async () => {
+    void runWhileBusy(button, async () => {
       const fields = [...new FormData(form)].map(([name, value]) => [name, String(value)])
-      const answer = await send(Object.fromEntries(fields))
-      showFieldErrors(form, answer)
-      if (answer.status === 429) return pause(output, answer)
-      report(output, answer)
-      if (answer.status !== 200) return
+      const response = await send(Object.fromEntries(fields))
+      showFieldErrors(form, response)
+      if (response.status === 429) return showLockout(output, response)
+      showResponse(output, response)
+      if (response.status !== 200) return
       form.reset()
-      onSuccess(answer)
+      onSuccess(response)
     })
   })
   for (const toggle of form.querySelectorAll('.secret button')) addToggle(toggle)
 }
 
-/** @param {HTMLFormElement} form @param {Answer} answer */
+/** @param {HTMLFormElement} form @param {ApiResponse} response */
 function showFieldErrors(form, { body: { error } }) {
-  const errors = Object.entries(error && typeof error === 'object' ? error : {})
-  for (const input of form.querySelectorAll('input[name]')) {
-    const texts = errors.find(([name]) => name === input.getAttribute('name'))?.[1] ?? []
-    const place = document.getElementById(`${input.id}-error`)
-    place?.replaceChildren(
-      texts.map((/** @type {string} */ text) => PLAINER[text] ?? text).join(' '),
-    )
-    input.setAttribute('aria-invalid', String(texts.length > 0))
+  const errors = new Map(Object.entries(error && typeof error === 'object' ? error : {}))
+  for (const input of form.querySelectorAll('input')) {
+    const messages = errors.get(input.name) ?? []
+    const shown = input.value === '' ? 'Fill this in.' : messages.join(' ')
+    document.getElementById(`${input.id}-error`)?.replaceChildren(messages.length > 0 ? shown : '')
+    if (input.name) input.setAttribute('aria-invalid', String(messages.length > 0))
   }
   const first = form.querySelector('[aria-invalid=true]')
   if (first instanceof HTMLElement) first.focus()
 }
 
-/** Counts down what Retry-After says. A screen reader hears the beginning and the end. @param {HTMLElement} output @param {Answer} answer @returns {Promise<void>} */
-function pause(output, answer) {
-  const endsAt = Date.now() + answer.retryAfter * 1000
+/**
+ * Counts down the seconds of Retry-After. Screen readers announce only its start and its end.
+ * @param {HTMLElement} output @param {ApiResponse} response @returns {Promise<void>}
+ */
+function showLockout(output, response) {
+  const endsAt = Date.now() + response.retryAfter * 1000
   const left = Object.assign(document.createElement('span'), { ariaLive: 'off' })
   left.setAttribute('role', 'timer')
-  report(output, answer)
+  showResponse(output, response)
   output.append(' Try again in ', left)
   return new Promise((resolve) => {
     const show = () => {
@@ -63,7 +62,7 @@ function pause(output, answer) {
       left.textContent = `${formatDuration(Math.max(0, seconds))}.`
       if (seconds > 0) return
       clearInterval(timer)
-      output.textContent = 'The pause is over: try again.'
+      output.textContent = 'You can try again now.'
       resolve()
     }
     const timer = setInterval(show, 1000)

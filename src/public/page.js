@@ -1,32 +1,36 @@
-// The page: the lesson's three steps to click, and what a login can do.
+// The page: the lesson's three steps as buttons, and the account of the logged-in user.
 
-import { inWords, report, settle, whySignedOut } from './answers.js'
 import { find, onClick } from './dom.js'
-import { showExchange } from './exchanges.js'
+import { showExchange } from './exchange-list.js'
 import { onSubmit } from './forms.js'
+import { createRecordingFetch } from './recording-fetch.js'
+import { describeResponse, explainSignOut, readResponse, showResponse } from './responses.js'
 import { createSessionList } from './session-list.js'
-import { Session } from './session.js'
-import { forgetToken, readClaims, showToken } from './token.js'
-import { recordingFetch } from './wire.js'
+import { ClientSession } from './session.js'
+import { clearToken, readClaims, showToken } from './token.js'
 
-/** How long the page waits for what it asks at its start. */
-const START_MS = 2000
-/** The first exchanges are shown together: one pushing the other down would make the page jump. */
+/** How long the page waits for its first requests before it enables its buttons. */
+const START_TIMEOUT_MS = 2000
+/** The first exchanges are shown together: one pushing the other down would shift the layout. */
 const { promise: started, resolve: start } = Promise.withResolvers()
-const send = recordingFetch((exchange) => void started.then(() => showExchange(exchange)))
-const session = new Session('/', { fetch: send, onTokens: showLogin, onSignedOut: showSignedOut })
-const list = createSessionList(session, () => logOut('session'))
+const send = createRecordingFetch((exchange) => void started.then(() => showExchange(exchange)))
+const session = new ClientSession('/', {
+  fetch: send,
+  onTokens: showLogin,
+  onSignedOut: showSignedOut,
+})
+const sessionList = createSessionList(session, () => endSessions('session'))
 
 const button = (/** @type {string} */ id) => find(id, HTMLButtonElement)
 const output = (/** @type {string} */ id) => find(id, HTMLParagraphElement)
 const notice = output('notice')
 const account = find('account', HTMLDivElement)
-const welcome = find('welcome', HTMLDivElement)
+const loggedInPanel = find('logged-in', HTMLDivElement)
 const loginForm = find('login', HTMLFormElement)
 
 /** The session that is shown. @type {unknown} */
 let shownSid
-let listed = Promise.resolve()
+let listLoaded = Promise.resolve()
 
 /** @param {import('./session.js').Tokens} tokens */
 function showLogin(tokens) {
@@ -37,94 +41,97 @@ function showLogin(tokens) {
   find('username-shown', HTMLElement).textContent = String(sub)
   find('change-username', HTMLInputElement).value = String(sub)
   notice.hidden = true
-  showAs(true)
-  listed = list.read()
+  setLoggedIn(true)
+  listLoaded = sessionList.load()
 }
 
 /** @param {string} reason */
 function showSignedOut(reason) {
-  const focusGoes = document.activeElement?.closest('#account, #welcome')
+  const hidesFocus = document.activeElement?.closest('#account, #logged-in')
   shownSid = undefined
-  showAs(false)
-  forgetToken()
-  list.forget()
-  notice.textContent = whySignedOut(reason)
+  setLoggedIn(false)
+  clearToken()
+  sessionList.clear()
+  notice.textContent = explainSignOut(reason)
   notice.hidden = false
-  if (focusGoes) notice.focus()
+  if (hidesFocus) notice.focus()
 }
 
 /** @param {boolean} loggedIn */
-function showAs(loggedIn) {
-  for (const result of document.querySelectorAll('.result:not(#knock-result)'))
+function setLoggedIn(loggedIn) {
+  for (const result of document.querySelectorAll('.result:not(#call-without-token-result)'))
     result.replaceChildren()
   markDone('login', loggedIn)
-  if (!loggedIn) markDone('enter', false)
-  welcome.hidden = !loggedIn
+  if (!loggedIn) markDone('call-with-token', false)
+  loggedInPanel.hidden = !loggedIn
   account.hidden = !loggedIn
   loginForm.hidden = loggedIn
 }
 
-/** @param {string} id @param {boolean} done of the step in which this element stands */
+/** Marks the step that contains this element. @param {string} id @param {boolean} done */
 const markDone = (id, done) =>
   document.getElementById(id)?.closest('li')?.classList.toggle('done', done)
 
 /** @param {'session' | 'others' | 'all'} scope */
-async function logOut(scope) {
-  const answer = await settle(session.logout(scope))
-  if (scope === 'others') await list.read()
-  else if (answer.status !== 200 && answer.status !== 401)
-    notice.textContent = `This page has forgotten your login, but the API has not: a reload brings it back. ${inWords(answer)}`
-  report(output('logout-result'), answer)
+async function endSessions(scope) {
+  const response = await readResponse(session.logout(scope))
+  if (scope === 'others') await sessionList.load()
+  else if (response.status !== 200 && response.status !== 401)
+    notice.textContent = `You are logged out in this page, but the API did not end your session. Reloading the page logs you in again. ${describeResponse(response)}`
+  showResponse(output('logout-result'), response)
 }
 
-onClick(button('knock'), async () => {
-  const answer = await settle(send('/protected'))
-  report(output('knock-result'), answer)
-  markDone('knock', answer.status === 401)
+onClick(button('call-without-token'), async () => {
+  const response = await readResponse(send('/protected'))
+  showResponse(output('call-without-token-result'), response)
+  markDone('call-without-token', response.status === 401)
 })
-onClick(button('enter'), async () => {
-  const answer = await settle(session.fetch('/protected'))
-  report(output('enter-result'), answer)
-  markDone('enter', answer.status === 200)
+onClick(button('call-with-token'), async () => {
+  const response = await readResponse(session.fetch('/protected'))
+  showResponse(output('call-with-token-result'), response)
+  markDone('call-with-token', response.status === 200)
 })
 onClick(button('refresh'), async () => {
-  const failure = await session.refresh().catch((error) => settle(Promise.reject(error)))
-  if (typeof failure === 'object') report(output('refresh-result'), failure)
-  else if (failure)
-    output('refresh-result').textContent = 'Refreshed: a new token, for the same session.'
+  const result = await session.refresh().catch((error) => readResponse(Promise.reject(error)))
+  if (typeof result === 'object') showResponse(output('refresh-result'), result)
+  else if (result)
+    output('refresh-result').textContent = 'Refreshed: a new token for the same session.'
 })
-for (const one of welcome.querySelectorAll('button'))
-  onClick(one, () => logOut(/** @type {'session'} */ (one.dataset.scope)))
+for (const logoutButton of loggedInPanel.querySelectorAll('button'))
+  onClick(logoutButton, () => endSessions(/** @type {'session'} */ (logoutButton.dataset.scope)))
 
 onSubmit(
   loginForm,
-  ({ username = '', password = '' }) => settle(session.login({ username, password })),
-  () => button('enter').focus(),
+  ({ username = '', password = '' }) => readResponse(session.login({ username, password })),
+  () => button('call-with-token').focus(),
 )
 onSubmit(
   find('change', HTMLFormElement),
   (fields) =>
-    settle(
+    readResponse(
       session.fetch('/me/password', {
         method: 'PUT',
         headers: { 'Content-Type': 'application/json' },
         body: JSON.stringify(fields),
       }),
     ),
-  () => void list.read(),
+  () => void sessionList.load(),
 )
 
-/** A login of before a reload, or of another tab, goes on. */
-async function resume() {
+/** Continues a session from before a reload, or from another tab. */
+async function resumeSession() {
   await session.refresh().catch(async (error) => {
-    notice.textContent = inWords(await settle(Promise.reject(error)))
+    notice.textContent = describeResponse(await readResponse(Promise.reject(error)))
     notice.hidden = false
   })
-  await listed
+  await listLoaded
 }
 
-// An API that hangs must not keep the page shut.
-await Promise.race([resume(), new Promise((resolve) => setTimeout(resolve, START_MS))])
+// Without a timeout an API that hangs would leave every button disabled.
+await Promise.race([
+  resumeSession(),
+  new Promise((resolve) => setTimeout(resolve, START_TIMEOUT_MS)),
+])
 start(undefined)
-for (const control of document.querySelectorAll('#knock, #enter, fieldset'))
+for (const control of document.querySelectorAll('#call-without-token, #call-with-token, fieldset'))
   control.removeAttribute('disabled')

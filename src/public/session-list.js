@@ -1,62 +1,61 @@
-// The user's sessions, each with a button that ends it.
+// Lists the user's sessions, each with a button that ends it.
 
-import { formatTime, report, settle } from './answers.js'
 import { el, find, onClick } from './dom.js'
+import { formatTime, readResponse, showResponse } from './responses.js'
 
-/** @typedef {import('./session.js').Session} Session */
-/** @typedef {{ id: string, created_at: number, refreshed_at: number, expires_at: number, user_agent: string, country: string, current: boolean }} Entry */
+/** @typedef {import('./session.js').ClientSession} ClientSession */
+/** @typedef {{ id: string, created_at: number, refreshed_at: number, expires_at: number, user_agent: string, country: string, current: boolean }} SessionEntry */
 
-/** The first that fits: most browsers pretend to be others as well. */
+/** The first match wins, since most browsers also claim to be others. */
 const BROWSERS = ['Edg', 'OPR', 'Firefox', 'Chrome', 'Safari']
 const SYSTEMS = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac', 'CrOS', 'Linux']
 /** @type {Record<string, string>} */
 const NAMES = { Edg: 'Edge', OPR: 'Opera', Mac: 'macOS', CrOS: 'ChromeOS' }
 const COUNTRIES = new Intl.DisplayNames('en', { type: 'region' })
 
-/** @param {Session} session @param {() => Promise<void>} endThis what ends the page's own */
-export function createSessionList(session, endThis) {
+/** @param {ClientSession} session @param {() => Promise<void>} endCurrent ends the page's own session */
+export function createSessionList(session, endCurrent) {
   const list = find('sessions', HTMLUListElement)
   const output = find('sessions-result', HTMLParagraphElement)
   const more = find('sessions-more', HTMLButtonElement)
   /** @type {string | null} */
-  let next = null
+  let nextCursor = null
 
   /** @param {string} [after] */
-  const read = async (after) => {
-    const answer = await settle(session.fetch(`/sessions${after ? `?after=${after}` : ''}`))
+  const load = async (after) => {
+    const response = await readResponse(session.fetch(`/sessions${after ? `?after=${after}` : ''}`))
     output.replaceChildren()
-    if (answer.status !== 200) return report(output, answer)
-    const { sessions, next: following } =
-      /** @type {{ sessions: Entry[], next: string | null }} */ (
-        /** @type {unknown} */ (answer.body)
-      )
-    next = following
+    if (response.status !== 200) return showResponse(output, response)
+    const { sessions, next } = /** @type {{ sessions: SessionEntry[], next: string | null }} */ (
+      /** @type {unknown} */ (response.body)
+    )
+    nextCursor = next
     more.hidden = next === null
     if (!after) list.replaceChildren()
-    list.append(...sessions.map((entry) => drawEntry(entry, () => end(entry))))
+    list.append(...sessions.map((entry) => renderEntry(entry, () => end(entry))))
   }
 
-  /** @param {Entry} entry */
+  /** @param {SessionEntry} entry */
   const end = async ({ id, current }) => {
-    if (current) return endThis()
-    const answer = await settle(session.fetch(`/sessions/${id}`, { method: 'DELETE' }))
-    await read()
-    report(output, answer)
-    find('sessions-title', HTMLHeadingElement).focus() // the button is gone
+    if (current) return endCurrent()
+    const response = await readResponse(session.fetch(`/sessions/${id}`, { method: 'DELETE' }))
+    await load()
+    showResponse(output, response)
+    find('sessions-title', HTMLHeadingElement).focus() // the button was removed
   }
 
-  onClick(find('sessions-reload', HTMLButtonElement), read)
-  onClick(more, () => read(next ?? undefined))
-  return { read: () => read(), forget: () => list.replaceChildren() }
+  onClick(find('sessions-reload', HTMLButtonElement), load)
+  onClick(more, () => load(nextCursor ?? undefined))
+  return { load: () => load(), clear: () => list.replaceChildren() }
 }
 
-/** @param {Entry} entry @param {() => Promise<void>} end */
-function drawEntry(entry, end) {
+/** @param {SessionEntry} entry @param {() => Promise<void>} end */
+function renderEntry(entry, end) {
   const name = nameDevice(entry.user_agent)
   const country = /^[A-Z]{2}$/.test(entry.country) ? COUNTRIES.of(entry.country) : entry.country
   const button = /** @type {HTMLButtonElement} */ (el('button', { type: 'button' }, 'End'))
-  const begun = formatTime(entry.created_at)
-  button.setAttribute('aria-label', `End the session of ${name} since ${begun}`)
+  const createdAt = formatTime(entry.created_at)
+  button.setAttribute('aria-label', `End the session of ${name} since ${createdAt}`)
   onClick(button, end)
   return el(
     'li',
@@ -70,15 +69,15 @@ function drawEntry(entry, end) {
       el(
         'p',
         { class: 'times' },
-        `Since ${begun}, last refreshed ${formatTime(entry.refreshed_at)}.`,
+        `Since ${createdAt}, last refreshed ${formatTime(entry.refreshed_at)}.`,
       ),
-      el('p', { class: 'times' }, `Ends ${formatTime(entry.expires_at)} unless it is refreshed.`),
+      el('p', { class: 'times' }, `Expires ${formatTime(entry.expires_at)} unless refreshed.`),
     ),
     button,
   )
 }
 
-/** `Firefox on Linux`, or a program's own name. @param {string} userAgent */
+/** Returns `Firefox on Linux`, or the name of another program. @param {string} userAgent */
 function nameDevice(userAgent) {
   const [browser, system] = [BROWSERS, SYSTEMS].map((marks) => {
     const mark = marks.find((text) => userAgent.includes(text))

@@ -1,61 +1,64 @@
-// The tabs of a browser share one cookie: so they take turns, and tell each other what came of it.
+// Coordinates the tabs of a browser, which share one cookie: locks, and messages about the session.
 // @ts-check
 
 /** @typedef {import('./session.js').Tokens} Tokens */
-/** @typedef {{ tokens?: Tokens, reason?: string }} News */
+/** @typedef {{ tokens?: Tokens, reason?: string }} TabMessage */
 /**
  * What browsers have and other runtimes may lack.
  * @typedef {object} Browser
  * @property {{ locks?: { request: <T>(name: string, options: { ifAvailable?: boolean }, work: (lock: unknown) => Promise<T>) => Promise<T> } }} [navigator]
- * @property {new (name: string) => { postMessage: (news: News) => void, addEventListener: (type: 'message', listener: (event: { data: News }) => void) => void }} [BroadcastChannel]
+ * @property {new (name: string) => { postMessage: (message: TabMessage) => void, addEventListener: (type: 'message', listener: (event: { data: TabMessage }) => void) => void }} [BroadcastChannel]
  */
-/** How long a tab that has waited for another waits for its news, which may come after its turn. */
-const NEWS_MS = 250
+/** Messages may arrive after the lock is released: how long a tab waits for one. */
+const MESSAGE_TIMEOUT_MS = 250
 
 export class Tabs {
   #name
   #locks
   #channel
-  #newsCame = () => {}
+  #onNextMessage = () => {}
 
-  /** @param {string} name @param {(news: News) => void} onNews */
-  constructor(name, onNews) {
+  /** @param {string} name @param {(message: TabMessage) => void} onMessage */
+  constructor(name, onMessage) {
     const { navigator, BroadcastChannel } = /** @type {Browser} */ (globalThis)
     this.#name = name
     if (!navigator?.locks || !BroadcastChannel) return
     this.#locks = navigator.locks
     this.#channel = new BroadcastChannel(name)
-    this.#channel.addEventListener('message', ({ data: news }) => {
-      onNews(news)
-      this.#newsCame()
+    this.#channel.addEventListener('message', ({ data: message }) => {
+      onMessage(message)
+      this.#onNextMessage()
     })
   }
 
-  /** @param {News} news */
-  tell(news) {
-    this.#channel?.postMessage(news)
+  /** @param {TabMessage} message */
+  broadcast(message) {
+    this.#channel?.postMessage(message)
   }
 
-  /** Runs `work` while no other tab is at its own. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
-  async alone(work) {
+  /** Runs `work` in one tab at a time. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  async withLock(work) {
     return this.#locks ? this.#locks.request(this.#name, {}, work) : work()
   }
 
   /**
-   * The same for what one tab does for all: who had to wait does it only if it is still `needed`
-   * after the news of the tab before.
+   * Runs `work` in one tab for all of them. A tab that had to wait for the lock runs it only if it
+   * is still `needed` after the message of the previous tab.
    * @template T @param {() => Promise<T>} work @param {() => boolean} needed @returns {Promise<T | undefined>}
    */
-  async once(work, needed) {
-    const news = new Promise((resolve) => (this.#newsCame = () => resolve(undefined)))
-    const inTurn = () =>
-      this.alone(async () => {
-        await Promise.race([news, new Promise((resolve) => setTimeout(resolve, NEWS_MS))])
+  async runOnce(work, needed) {
+    const message = new Promise((resolve) => (this.#onNextMessage = () => resolve(undefined)))
+    const runAfterOthers = () =>
+      this.withLock(async () => {
+        await Promise.race([
+          message,
+          new Promise((resolve) => setTimeout(resolve, MESSAGE_TIMEOUT_MS)),
+        ])
         return needed() ? work() : undefined
       })
     if (!this.#locks) return work()
     return this.#locks.request(this.#name, { ifAvailable: true }, (lock) =>
-      lock ? work() : inTurn(),
+      lock ? work() : runAfterOthers(),
     )
   }
 }

@@ -1,34 +1,34 @@
-// The access token taken apart, and the bar that runs down to its expiry.
+// Shows the parts of the access token, and a bar with the time until it expires.
 
-import { formatDuration, formatTime } from './answers.js'
 import { el, find } from './dom.js'
+import { formatDuration, formatTime } from './responses.js'
 
 /** @typedef {import('./session.js').Tokens} Tokens */
 /** @typedef {Record<string, unknown>} Claims */
 
 /** @type {Record<string, string>} */
-const WORDS = {
-  alg: 'Signed with',
-  kid: 'Key',
-  typ: 'Form',
+const CLAIM_LABELS = {
+  alg: 'Algorithm',
+  kid: 'Key ID',
+  typ: 'Media type',
   iss: 'Issued by',
-  aud: 'Meant for',
+  aud: 'Intended for',
   sub: 'User',
-  type: 'Kind',
-  sid: 'Session',
-  jti: 'This token',
+  type: 'Type',
+  sid: 'Session ID',
+  jti: 'Token ID',
   auth_time: 'Password checked',
   roles: 'Roles',
   iat: 'Issued',
   exp: 'Expires',
 }
-const TIMES = new Set(['auth_time', 'iat', 'exp'])
-const SOON_SECONDS = 60
+const TIME_CLAIMS = new Set(['auth_time', 'iat', 'exp'])
+const WARNING_SECONDS = 60
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let timer
 
-/** The claims of a token, for showing alone: nobody has checked its signature here. @param {string} token @returns {Claims} */
+/** Returns a token's claims for display only: the signature is not verified. @param {string} token @returns {Claims} */
 export const readClaims = (token) => decode(token.split('.')[1] ?? '')
 
 /** @param {Tokens} tokens */
@@ -45,36 +45,38 @@ export function showToken({ access_token: token, expires_in: seconds }) {
       el('span', { class: 'part-signature' }, signature),
     ),
     el('h3', { class: 'part-header' }, 'Header'),
-    drawList(decode(header)),
+    renderClaims(decode(header)),
     el('h3', { class: 'part-claims' }, 'Claims'),
-    drawList(decode(claims)),
+    renderClaims(decode(claims)),
     el('h3', { class: 'part-signature' }, 'Signature'),
     el(
       'p',
       {},
-      'Made with a key that only the API has. Change one character above, and it no longer fits.',
+      'Created with a key that only the API has. If you change one character above, it no longer matches.',
     ),
   )
-  runDown(seconds)
+  startCountdown(seconds)
 }
 
-export function forgetToken() {
+export function clearToken() {
   clearInterval(timer)
   find('token', HTMLDivElement).replaceChildren()
 }
 
-/** By this machine's own clock from now on: the API's may tell another time. @param {number} seconds */
-function runDown(seconds) {
+/** Counts from now on the local clock, which may differ from the API's. @param {number} seconds */
+function startCountdown(seconds) {
   const endsAt = Date.now() + seconds * 1000
-  const bar = find('life', HTMLProgressElement)
+  const bar = find('lifetime', HTMLProgressElement)
   const show = () => {
     const left = Math.max(0, Math.round((endsAt - Date.now()) / 1000))
     bar.max = seconds
     bar.value = left
-    bar.classList.toggle('warn', left <= SOON_SECONDS)
-    find('life-label', HTMLParagraphElement).firstChild?.replaceWith(left > 0 ? 'Expires in ' : '')
-    find('life-left', HTMLSpanElement).textContent =
-      left > 0 ? formatDuration(left) : 'Expired: the next request renews it by itself'
+    bar.classList.toggle('warn', left <= WARNING_SECONDS)
+    find('lifetime-label', HTMLParagraphElement).firstChild?.replaceWith(
+      left > 0 ? 'Expires in ' : '',
+    )
+    find('lifetime-left', HTMLSpanElement).textContent =
+      left > 0 ? formatDuration(left) : 'Expired. The next request refreshes it automatically.'
   }
   clearInterval(timer)
   timer = setInterval(show, 1000)
@@ -88,7 +90,7 @@ function decode(part) {
 }
 
 /** @param {Claims} claims */
-const drawList = (claims) =>
+const renderClaims = (claims) =>
   el(
     'dl',
     {},
@@ -96,15 +98,15 @@ const drawList = (claims) =>
       el(
         'div',
         {},
-        el('dt', {}, el('code', {}, name), el('span', {}, WORDS[name] ?? '')),
-        el('dd', {}, describe(name, value)),
+        el('dt', {}, el('code', {}, name), el('span', {}, CLAIM_LABELS[name] ?? '')),
+        el('dd', {}, formatClaim(name, value)),
       ),
     ),
   )
 
 /** @param {string} name @param {unknown} value */
-function describe(name, value) {
-  if (TIMES.has(name)) return formatTime(Number(value), 'second')
+function formatClaim(name, value) {
+  if (TIME_CLAIMS.has(name)) return formatTime(Number(value), 'second')
   if (Array.isArray(value)) return value.join(', ') || 'none'
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -1,4 +1,4 @@
-// A browser for each test file, a fresh profile for each test, and what must hold after every one.
+// Starts a browser per test file and a fresh profile per test, and checks each page after its test.
 
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { expect, inject, test } from 'vitest'
@@ -16,13 +16,16 @@ const ARGS = [
   '--disable-sync',
 ]
 
-/** The page that a test opens first, the profile around it, and what went wrong in that. */
-export type Visit = { page: Page; context: BrowserContext; problems: string[] }
+/** A profile with its first page, and the errors that the profile has collected. */
+export type Profile = { page: Page; context: BrowserContext; problems: string[] }
 type Options = Parameters<Browser['newContext']>[0]
 
-const withBrowser = test.extend<{ browser: Browser; open: (options?: Options) => Promise<Visit> }>({
+const withBrowser = test.extend<{
+  browser: Browser
+  open: (options?: Options) => Promise<Profile>
+}>({
   browser: [
-    // oxlint-disable-next-line no-empty-pattern -- vitest reads what a fixture needs off its pattern
+    // oxlint-disable-next-line no-empty-pattern -- vitest reads a fixture's dependencies from its pattern
     async ({}, use) => {
       const browser = await chromium.launch({ executablePath, args: ARGS })
       await use(browser)
@@ -31,71 +34,71 @@ const withBrowser = test.extend<{ browser: Browser; open: (options?: Options) =>
     { scope: 'file' },
   ],
   open: async ({ browser }, use) => {
-    const visits: Visit[] = []
+    const profiles: Profile[] = []
     await use(async (options) => {
       const context = await browser.newContext(options)
       context.setDefaultTimeout(20_000)
-      const problems = await watch(context)
-      const visit = { context, problems, page: await openPage(context) }
-      visits.push(visit)
-      return visit
+      const problems = await collectProblems(context)
+      const profile = { context, problems, page: await openPage(context) }
+      profiles.push(profile)
+      return profile
     })
-    for (const { context, problems } of visits) {
-      for (const page of context.pages()) await expectNothingKept(page)
+    for (const { context, problems } of profiles) {
+      for (const page of context.pages()) await expectNothingStored(page)
       expect(problems).toEqual([])
       await context.close()
     }
   },
 })
 
-/** Skipped where there is no browser. After each test: no problem in the console, and no secret left lying about. */
+/** Skips without Chromium. After each test it expects a clean console and no stored secrets. */
 // oxlint-disable-next-line vitest/no-disabled-tests, vitest/valid-title, vitest/expect-expect -- a test function, not a test
 export const it = withBrowser.skipIf(!executablePath)
 
-/** Opens the page, and waits until it knows whether there is a login. */
+/** Opens the page and waits until it knows whether the user is logged in. */
 export async function openPage(context: BrowserContext): Promise<Page> {
   const page = await context.newPage()
   await page.goto(origin)
-  await page.locator('#knock:enabled').waitFor()
+  await page.locator('#call-without-token:enabled').waitFor()
   return page
 }
 
-/** Pages that were opened on another origin: what they are refused is no problem of ours. */
-export const strangers = new WeakSet<Page>()
+/** Pages of other origins: errors in their consoles are expected. */
+export const foreignPages = new WeakSet<Page>()
 
 /**
- * Collects errors of the console, of scripts and of the policy. Chromium itself notes each answer of
- * 400 or above as an error of the console; those that the API means to give are none.
+ * Collects console errors, script errors and CSP violations. Chromium also logs every response with
+ * a status of 400 or above; a 4xx of the API is expected and not collected.
  */
-async function watch(context: BrowserContext): Promise<string[]> {
+async function collectProblems(context: BrowserContext): Promise<string[]> {
   const problems: string[] = []
-  const isOurs = (page: Page | null) => !page || !strangers.has(page)
-  const answers = /^Failed to load resource: the server responded with a status of 4\d\d /
+  const isOurs = (page: Page | null) => !page || !foreignPages.has(page)
+  const clientErrors = /^Failed to load resource: the server responded with a status of 4\d\d /
   context.on('console', (message) => {
-    const ofApi = new URL(message.location().url || origin).origin === origin
+    const fromApi = new URL(message.location().url || origin).origin === origin
     if (message.type() !== 'error' && message.type() !== 'warning') return
-    if (!isOurs(message.page()) || (ofApi && answers.test(message.text()))) return
+    if (!isOurs(message.page()) || (fromApi && clientErrors.test(message.text()))) return
     problems.push(message.text())
   })
   context.on('weberror', (error) => isOurs(error.page()) && problems.push(String(error.error())))
   await context.exposeBinding(
-    'noteViolation',
+    'reportViolation',
     ({ page }, text: string) => isOurs(page) && problems.push(text),
   )
   await context.addInitScript(() => {
     addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
-      const { noteViolation } = globalThis as unknown as { noteViolation(text: string): void }
-      noteViolation(`${violatedDirective} refused ${blockedURI}`)
+      const { reportViolation } = globalThis as unknown as { reportViolation(text: string): void }
+      reportViolation(`${violatedDirective} blocked ${blockedURI}`)
     })
   })
   return problems
 }
 
-/** A page that has been open leaves nothing behind but a cookie that it cannot read. */
-async function expectNothingKept(page: Page): Promise<void> {
+/** Expects that the page has stored nothing except a cookie that it cannot read. */
+async function expectNothingStored(page: Page): Promise<void> {
   if (!page.url().startsWith(origin)) return
   expect(page.url()).toBe(`${origin}/`)
-  const kept = await page.evaluate(async () => ({
+  const stored = await page.evaluate(async () => ({
     local: { ...localStorage },
     session: { ...sessionStorage },
     cookie: document.cookie,
@@ -104,7 +107,7 @@ async function expectNothingKept(page: Page): Promise<void> {
     caches: await caches.keys(),
   }))
   const nothing = { local: {}, session: {}, cookie: '', history: null, databases: [], caches: [] }
-  expect(kept).toEqual(nothing)
+  expect(stored).toEqual(nothing)
 }
 
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }
@@ -115,27 +118,29 @@ export async function fillLogin(page: Page, { username, password } = COSMO): Pro
   await page.getByRole('button', { name: 'Log in' }).click()
 }
 
-export async function logIn(page: Page, credentials = COSMO): Promise<void> {
+export async function logInOnPage(page: Page, credentials = COSMO): Promise<void> {
   await fillLogin(page, credentials)
   await page.getByText(`You are logged in as ${credentials.username}.`).waitFor()
   await page.locator('#sessions li').first().waitFor()
 }
 
-/** Clicks the button of the first or the third step, and waits until it is done; what the page then says. */
-export async function send(page: Page, which: 'without a token' | 'with the token') {
+/** Calls the guarded endpoint with the page's button. Returns the result that the page shows. */
+export async function callGuarded(page: Page, which: 'without a token' | 'with the token') {
   await clickAndWait(page, `Send ${which}`)
-  return page.locator(which === 'without a token' ? '#knock-result' : '#enter-result').innerText()
+  return page
+    .locator(which === 'without a token' ? '#call-without-token-result' : '#call-with-token-result')
+    .innerText()
 }
 
-/** Clicks a button, and waits until what it does is done. */
+/** Clicks a button and waits until no button is busy. */
 export async function clickAndWait(page: Page, name: string | RegExp): Promise<void> {
   const button = page.getByRole('button', { name })
   await button.click()
   await expect.poll(() => page.locator('[aria-disabled=true]').count()).toBe(0)
 }
 
-/** The lines of the list of requests, newest first: `GET /protected 200 OK`. */
-export async function readWire(page: Page): Promise<string[]> {
-  const lines = await page.locator('#wire > li > details > summary').allInnerTexts()
+/** Returns the list of requests, newest first: `GET /protected 200 OK`. */
+export async function readExchanges(page: Page): Promise<string[]> {
+  const lines = await page.locator('#exchanges > li > details > summary').allInnerTexts()
   return lines.map((line) => line.replaceAll(/\s+/g, ' ').replace(/ \d+ ms$/, ''))
 }

@@ -1,89 +1,101 @@
-// When the API refuses, pauses or does not answer: the page says so, and goes on.
+// When the API fails, locks out or does not respond, the page says so and keeps working.
 
 import { describe, expect } from 'vitest'
 
-import { clickAndWait, fillLogin, it, logIn, origin, readWire, send } from './browser.ts'
+import {
+  clickAndWait,
+  fillLogin,
+  it,
+  logInOnPage,
+  origin,
+  readExchanges,
+  callGuarded,
+} from './browser.ts'
 
-const NO_ANSWER = 'The API does not answer.'
-/** What Chromium writes into the console of a request that was cut off. */
-const CUT_OFF = 'Failed to load resource: net::ERR_CONNECTION_REFUSED'
-const ofApi = (url: URL) => url.origin === origin && !/^\/($|[\w-]+\.)/.test(url.pathname)
+const NO_RESPONSE = 'The API does not respond.'
+/** What Chromium logs for each aborted request. */
+const CONNECTION_REFUSED = 'Failed to load resource: net::ERR_CONNECTION_REFUSED'
+const isApiUrl = (url: URL) => url.origin === origin && !/^\/($|[\w-]+\.)/.test(url.pathname)
 
-describe('an API that does not answer', () => {
-  it('leaves a page that says so at its start, and works once it answers', async ({ open }) => {
+describe('an API that does not respond', () => {
+  it('is reported when the page loads, and the page works once the API is back', async ({
+    open,
+  }) => {
     const { page, context, problems } = await open()
-    await context.route(ofApi, (route) => route.abort('connectionrefused'))
+    await context.route(isApiUrl, (route) => route.abort('connectionrefused'))
     await page.reload()
-    await page.getByRole('alert').getByText(NO_ANSWER).waitFor()
-    expect(await page.getByRole('heading', { name: 'In action' }).isVisible()).toBe(true)
-    expect(await send(page, 'without a token')).toContain(`No answer ${NO_ANSWER}`)
-    expect((await readWire(page))[0]).toBe('GET /protected No answer')
+    await page.getByRole('alert').getByText(NO_RESPONSE).waitFor()
+    expect(await page.getByRole('heading', { name: 'Three steps' }).isVisible()).toBe(true)
+    expect(await callGuarded(page, 'without a token')).toContain(`No response ${NO_RESPONSE}`)
+    expect((await readExchanges(page))[0]).toBe('GET /protected No response')
     await fillLogin(page)
-    await page.locator('#login').getByText(NO_ANSWER).waitFor()
-    expect(problems.splice(0)).toEqual([CUT_OFF, CUT_OFF, CUT_OFF])
+    await page.locator('#login').getByText(NO_RESPONSE).waitFor()
+    expect(problems.splice(0)).toEqual([CONNECTION_REFUSED, CONNECTION_REFUSED, CONNECTION_REFUSED])
 
-    await context.unroute(ofApi)
+    await context.unroute(isApiUrl)
     await clickAndWait(page, 'Log in')
-    expect(await send(page, 'with the token')).toContain('200 OK')
+    expect(await callGuarded(page, 'with the token')).toContain('200 OK')
   })
 
-  it('does not cost the login, and says when a logout was not heard', async ({ open }) => {
+  it('keeps the user logged in, and a failed logout is reported', async ({ open }) => {
     const { page, context, problems } = await open()
-    await logIn(page)
-    await context.route(ofApi, (route) => route.abort('connectionrefused'))
-    expect(await send(page, 'with the token')).toContain(NO_ANSWER)
+    await logInOnPage(page)
+    await context.route(isApiUrl, (route) => route.abort('connectionrefused'))
+    expect(await callGuarded(page, 'with the token')).toContain(NO_RESPONSE)
     await clickAndWait(page, 'Refresh now')
-    expect(await page.locator('#refresh-result').innerText()).toContain(NO_ANSWER)
+    expect(await page.locator('#refresh-result').innerText()).toContain(NO_RESPONSE)
     expect(await page.getByText('You are logged in as cosmo.').isVisible()).toBe(true)
     await page.getByRole('button', { name: 'Log out here' }).click()
-    const notice = page.getByRole('alert').getByText('a reload brings it back')
+    const notice = page.getByRole('alert').getByText('Reloading the page logs you in again')
     await notice.waitFor()
-    expect(problems.splice(0)).toEqual([CUT_OFF, CUT_OFF, CUT_OFF])
+    expect(problems.splice(0)).toEqual([CONNECTION_REFUSED, CONNECTION_REFUSED, CONNECTION_REFUSED])
 
-    await context.unroute(ofApi)
+    await context.unroute(isApiUrl)
     await page.reload()
     await page.getByText('You are logged in as cosmo.').waitFor()
   })
 
-  it('does not keep the page shut while it hangs', async ({ open }) => {
+  it('does not keep the page disabled while its requests hang', async ({ open }) => {
     const { page, context } = await open()
-    await context.route(ofApi, () => {}) // never answered
+    await context.route(isApiUrl, () => {}) // never responds
     await page.reload()
-    await page.locator('#knock:enabled').waitFor()
+    await page.locator('#call-without-token:enabled').waitFor()
     expect(await page.getByRole('button', { name: 'Log in' }).isEnabled()).toBe(true)
-    await context.unroute(ofApi)
-    expect(await send(page, 'without a token')).toContain('401 Unauthorized')
+    await context.unroute(isApiUrl)
+    expect(await callGuarded(page, 'without a token')).toContain('401 Unauthorized')
   })
 
   it.for([
-    [503, 'application/json', '{"error":"Service unavailable"}', 'cannot serve this now'],
+    [503, 'application/json', '{"error":"Service unavailable"}', 'temporarily unavailable'],
     [500, 'application/json', '{"error":"Internal server error"}', 'under 8a7b'],
-    [502, 'text/html', '<b>Bad gateway</b>', 'is broken'],
+    [502, 'text/html', '<b>Bad gateway</b>', 'The API failed.'],
   ] as const)(
-    'is told from one that fails with %i %s',
+    'is described differently from one that fails with %i %s',
     async ([status, contentType, body, words], { open }) => {
       const { page, context, problems } = await open()
       const headers = { 'X-Request-Id': '8a7b' }
-      await context.route(ofApi, (route) => route.fulfill({ status, contentType, body, headers }))
-      expect(await send(page, 'without a token')).toContain(words)
-      expect(await page.locator('#wire').innerText()).not.toContain(NO_ANSWER)
+      await context.route(isApiUrl, (route) =>
+        route.fulfill({ status, contentType, body, headers }),
+      )
+      expect(await callGuarded(page, 'without a token')).toContain(words)
+      expect(await page.locator('#exchanges').innerText()).not.toContain(NO_RESPONSE)
       expect(problems.splice(0)).toEqual([expect.stringContaining(`a status of ${status}`)])
     },
   )
 })
 
-describe('too many tries', () => {
-  it('pause the form, count down what Retry-After says, and end with it', async ({ open }) => {
+describe('too many attempts', () => {
+  it('disable the form and count down the seconds of Retry-After', async ({ open }) => {
     const { page, context } = await open()
     await context.clock.install()
     await page.reload()
     const button = page.getByRole('button', { name: 'Log in' })
     await fillLogin(page, { username: 'nobody', password: 'a guess' })
-    for (let tries = 1; tries <= 10; tries += 1) {
+    for (let attempts = 1; attempts <= 10; attempts += 1) {
       await page.getByText('Bad username or password.').waitFor()
       await expect.poll(() => page.locator('[aria-disabled=true]').count()).toBe(0)
       await button.click()
-      await page.locator(`#wire > li:nth-child(${tries + 2})`).waitFor()
+      await page.locator(`#exchanges > li:nth-child(${attempts + 2})`).waitFor()
     }
     const result = page.locator('#login [role=status]')
     await result.getByText('Try again in').waitFor()
@@ -94,26 +106,24 @@ describe('too many tries', () => {
     expect(await result.getByRole('timer').getAttribute('aria-live')).toBe('off')
     await context.clock.fastForward('00:30')
     expect(await result.innerText()).toMatch(/Try again in 0:(30|2\d)\.$/)
-    const sent = await page.locator('#wire > li').count()
+    const sent = await page.locator('#exchanges > li').count()
     await page.getByLabel('Password', { exact: true }).press('Enter')
-    expect(await page.locator('#wire > li').count()).toBe(sent)
+    expect(await page.locator('#exchanges > li').count()).toBe(sent)
     await context.clock.fastForward('00:31')
-    expect(await result.innerText()).toBe('The pause is over: try again.')
+    expect(await result.innerText()).toBe('You can try again now.')
     expect(await button.getAttribute('aria-disabled')).toBe(null)
   })
 })
 
-it('a page without scripts says what to do instead, and its forms are shut', async ({
-  browser,
-}) => {
+it('a page without JavaScript says so and disables its forms', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false })
   const page = await context.newPage()
   await page.goto(origin)
-  const text = page.locator('noscript p')
-  expect(await text.innerText()).toContain('scripts are switched off')
-  expect(await text.evaluate((shown) => shown.getBoundingClientRect().height)).toBeGreaterThan(0)
+  const notice = page.locator('noscript p')
+  expect(await notice.innerText()).toContain('needs JavaScript')
+  expect(await notice.evaluate((shown) => shown.getBoundingClientRect().height)).toBeGreaterThan(0)
   expect(await page.getByLabel('Password', { exact: true }).isDisabled()).toBe(true)
-  // Were they open: a GET would put the password into the URL.
+  // If a form were submitted anyway, GET would put the password into the URL.
   for (const form of await page.locator('form').all())
     expect(await form.getAttribute('method')).toBe('post')
   await context.close()

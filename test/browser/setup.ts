@@ -1,4 +1,4 @@
-// What the browser tests share: the project on a fresh database, served as `npm run dev` serves it.
+// Serves a copy of the project with a fresh database, as `npm run dev` does, for all browser tests.
 
 import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { createProject } from '../cli/project.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the Worker serves; empty without a browser. */
+    /** The Worker's origin; empty without Chromium. */
     origin: string
     chromium: string
   }
@@ -29,15 +29,15 @@ export async function setup(vitest: TestProject) {
   vitest.provide('origin', '')
   if (!CHROMIUM) {
     console.warn(
-      'The browser tests are skipped: no Chromium. "apt-get install chromium" brings it.',
+      'Skipping the browser tests: Chromium is not installed. Run: apt-get install chromium',
     )
     return undefined
   }
   const project = createProject()
-  // Tests log in more often than a person.
+  // Tests log in more often than a user.
   const settings = readFileSync('wrangler.toml', 'utf8').replace('limit = 30,', 'limit = 100000,')
   project.write('wrangler.toml', settings)
-  const port = await freePort()
+  const port = await findFreePort()
   const dev = project.start('dev', ['--port', String(port)])
   let output = ''
   for (const stream of [dev.stdout, dev.stderr])
@@ -52,15 +52,16 @@ export async function setup(vitest: TestProject) {
   return async () => {
     dev.kill('SIGTERM')
     await once(dev, 'close')
-    rmSync(project.folder, { recursive: true }) // made before the tests' folder for such is set up
+    rmSync(project.folder, { recursive: true }) // created before the tests' temporary folder
   }
 }
 
-/** A port that is free now. */
-async function freePort(): Promise<number> {
+/** Returns a port that is free now. */
+async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   server.close()
+  await once(server, 'close')
   return port
 }

@@ -1,3 +1,3 @@
-// Shows openapi.json. swagger-ui-bundle.js is copied from npm by `npm install`.
+// Shows openapi.json in Swagger UI. `npm install` copies swagger-ui-bundle.js from its package.
 
 SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', validatorUrl: null })
