@@ -5,7 +5,7 @@
  * neither gets its `error` where it is thrown.
  */
 export type ErrorSpec = {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 503
+  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 429 | 500 | 503
   msg?: string
   error?: string
   /** The `error` attribute of `WWW-Authenticate` (RFC 6750 3.1, RFC 9470 3). */
@@ -66,6 +66,8 @@ export const ERRORS = {
   username_taken: { status: 409 },
   last_admin: { status: 409, error: 'The last admin must remain' },
   body_incomplete: { status: 400, error: 'Request body is incomplete' },
+  body_malformed: { status: 400, error: 'Malformed JSON in request body' },
+  body_timeout: { status: 408, error: 'Request body took too long' },
   body_too_large: { status: 413, error: 'Request body is too large' },
   body_not_json: { status: 415, error: 'Content-Type must be application/json' },
   https_required: { status: 403, error: 'HTTPS required' },

@@ -1,11 +1,11 @@
 // Shared by the tests of the Worker: a user, requests and custom tokens.
 
+import { insertUser } from '../src/db/user-changes.ts'
 import { env, exports } from 'cloudflare:workers'
 
 import { argon2id } from '../src/auth/passwords/argon2.ts'
 import type { TokenResponse } from '../src/contract/responses.ts'
 import { hashPassword } from '../src/auth/passwords/hash.ts'
-import { insertUser } from '../src/db/users.ts'
 import { openIsolate } from '../src/isolate.ts'
 import { requireDescribed } from './contract/require-described.ts'
 

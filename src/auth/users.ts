@@ -7,8 +7,9 @@ import {
   deleteUser,
   type NotChanged,
   type UserChange,
+  insertUser,
 } from '../db/user-changes.ts'
-import { findUser, insertUser, type User } from '../db/users.ts'
+import { findUser, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
 import { recordSignUp, withHashSlot } from './brute-force.ts'
@@ -17,7 +18,7 @@ import { validateNewPassword } from './passwords/rules.ts'
 import { type ClientInfo, startSession } from './sessions/sessions.ts'
 import { validateUsername } from './usernames.ts'
 
-type NewUser = { username: string; password: string; roles: string[] }
+type NewUser = { username: string; password: string; roles: string[]; actor?: string | undefined }
 
 /**
  * Creates a user. Throws `input_invalid` with every field that is wrong, `username_taken` or `busy`.
@@ -53,7 +54,7 @@ export async function requireUser({ db }: Isolate, username: string): Promise<Us
 
 type Patch = Omit<UserChange, 'passwordHash'> & { password?: string | undefined }
 /** Over HTTP an admin must remain; the command line, which needs none, may remove the last one. */
-type Target = { username: string; keepLastAdmin: boolean }
+type Target = { username: string; keepLastAdmin: boolean; actor?: string | undefined }
 
 /**
  * Changes a user and revokes their sessions; an empty change does only that. Throws `not_found`,
@@ -61,12 +62,12 @@ type Target = { username: string; keepLastAdmin: boolean }
  */
 export async function updateUser(
   isolate: Isolate,
-  { username, keepLastAdmin, change }: Target & { change: Patch },
+  { username, change, ...rest }: Target & { change: Patch },
   now: number,
 ): Promise<User> {
-  const { password, ...rest } = change
+  const { password, ...others } = change
   const apply = async (passwordHash?: string) => {
-    const target = { username, keepLastAdmin, change: { ...rest, passwordHash } }
+    const target = { username, ...rest, change: { ...others, passwordHash } }
     return unwrapChange(isolate, await changeUser(isolate.db, target, now))
   }
   if (password === undefined) return apply()
@@ -80,6 +81,7 @@ export async function removeUser(isolate: Isolate, target: Target, now: number):
 }
 
 function unwrapChange(isolate: Isolate, changed: Changed | NotChanged): User {
+  if (changed === 'no_authority') throw noAuthority()
   if (changed === 'no_user') throw new AppError('not_found')
   if (changed === 'last_admin') throw new AppError('last_admin')
   isolate.revokedSessions.add(changed.revoked)
@@ -105,11 +107,15 @@ function throwFieldErrors(problems: Record<string, string | undefined>): void {
 
 async function insertNewUser(
   { db, argon2id }: Isolate,
-  { username, password, roles }: NewUser,
+  { password, ...user }: NewUser,
   now: number,
 ): Promise<User> {
   const passwordHash = hashPassword(password, argon2id)
-  const user = await insertUser(db, { username, passwordHash, roles }, now)
-  if (user) return user
+  const added = await insertUser(db, { ...user, passwordHash }, now)
+  if (added === 'no_authority') throw noAuthority()
+  if (added !== 'taken') return added
   throw new AppError('username_taken', { error: { username: ['Is taken already.'] } })
 }
+
+/** The admin was demoted, disabled, removed or logged out while the request was under way. */
+const noAuthority = () => new AppError('token_revoked', { reason: 'no longer an admin' })

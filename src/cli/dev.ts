@@ -1,11 +1,12 @@
 // npm run dev: prepares everything for local work, then runs `wrangler dev`. Safe to repeat.
 
+import { insertUser } from '../db/user-changes.ts'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 
 import { hashPassword } from '../auth/passwords/hash.ts'
-import { insertUser, listUsers } from '../db/users.ts'
+import { listUsers } from '../db/users.ts'
 import { withIsolate } from './cloudflare/isolate.ts'
 import { generateSecret, readRing, writeRing } from './cloudflare/ring-file.ts'
 import { runWrangler, startWrangler } from './cloudflare/wrangler.ts'

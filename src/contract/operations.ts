@@ -31,7 +31,7 @@ const COMMON_RESPONSES = { 403: ErrorBody, 500: ErrorBody, 503: ErrorBody }
 const GUARDED = { ...COMMON_RESPONSES, 401: GuardError }
 /** For admins: 403 may also come from the guard. */
 const ADMIN = { ...GUARDED, 403: z.union([ErrorBody, GuardError]) }
-const BODY = { 400: ErrorBody, 413: ErrorBody, 415: ErrorBody, 429: ErrorBody }
+const BODY = { 400: ErrorBody, 408: ErrorBody, 413: ErrorBody, 415: ErrorBody, 429: ErrorBody }
 
 const TOKENS = {
   access_token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl',

@@ -2,7 +2,7 @@
 
 import { clearFailures, type Counters } from './login-failures.ts'
 import { idsOf, prepare, runBatch } from './query.ts'
-import { selectUser, type User, USER_COLUMNS, userOf } from './users.ts'
+import { foldUsername, selectUser, type User, USER_COLUMNS, userOf } from './users.ts'
 
 /** What is left out stays unchanged. */
 export type UserChange = {
@@ -13,11 +13,26 @@ export type UserChange = {
 
 /** The user as changed or as removed, and the ids of the revoked sessions. */
 export type Changed = { user: User; revoked: string[] }
-export type NotChanged = 'no_user' | 'last_admin'
+export type NotChanged = 'no_user' | 'last_admin' | 'no_authority'
 
 /** Whether another user than ?1 is an enabled admin. An index contains exactly these. */
 const ANOTHER_ADMIN = `EXISTS (
   SELECT 1 FROM users WHERE username <> ?1 AND disabled_at IS NULL AND instr(roles, '"admin"') > 0)`
+
+/**
+ * Whether ?3, the session that asks for the change, is live and of an enabled admin at ?4; null is the
+ * command line. A change of oneself has revoked that session one statement earlier.
+ */
+const ACTOR_MAY = `(?3 IS NULL OR EXISTS (
+  SELECT 1 FROM sessions AS own JOIN users AS actor ON actor.id = own.user_id
+  WHERE own.id = ?3 AND own.expires_at > ?4 AND actor.disabled_at IS NULL
+    AND (own.revoked_at IS NULL OR (own.revoked_at = ?4 AND actor.username = ?1))
+    AND instr(actor.roles, '"admin"') > 0))`
+
+const SELECT_MAY = `SELECT ?1, ?2 WHERE ${ACTOR_MAY}`
+
+/** `actor` is the session of the admin: it is checked where the change is made, not before. */
+type Target = { username: string; keepLastAdmin: boolean; actor?: string | undefined }
 
 /**
  * Changes a user and revokes their sessions, unless the change only enables them. With `keepLastAdmin`,
@@ -25,69 +40,95 @@ const ANOTHER_ADMIN = `EXISTS (
  */
 export function changeUser(
   db: D1Database,
-  { username, change, keepLastAdmin }: KeepAdmin & { change: UserChange },
+  { change, ...target }: Target & { change: UserChange },
   now: number,
 ): Promise<Changed | NotChanged> {
   const { roles, passwordHash = null, disabled } = change
   const removesAdmin = disabled === true || (roles !== undefined && !roles.includes('admin'))
   const onlyEnables = disabled === false && roles === undefined && passwordHash === null
-  const needsAdmin = keepLastAdmin && removesAdmin
   const sql = `UPDATE users SET
-      roles = coalesce(?3, roles),
-      password_hash = coalesce(?4, password_hash),
-      disabled_at = iif(?5 IS NULL, disabled_at, iif(?5, coalesce(disabled_at, ?6), NULL))
-    WHERE username = ?1 AND (?2 = 0 OR ${ANOTHER_ADMIN})
+      roles = coalesce(?5, roles),
+      password_hash = coalesce(?6, password_hash),
+      disabled_at = iif(?7 IS NULL, disabled_at, iif(?7, coalesce(disabled_at, ?4), NULL))
+    WHERE username = ?1 AND (?2 = 0 OR ${ANOTHER_ADMIN}) AND ${ACTOR_MAY}
     RETURNING ${USER_COLUMNS}`
-  const newRoles = roles ? JSON.stringify(roles) : null
   const newDisabled = disabled === undefined ? null : Number(disabled)
-  const values = [username, Number(needsAdmin), newRoles, passwordHash, newDisabled, now]
-  return applyChange(db, username, [
-    ...(onlyEnables ? [] : [revokeSessions(db, { username, needsAdmin }, now)]),
-    prepare(db, sql, values),
+  const values = [roles ? JSON.stringify(roles) : null, passwordHash, newDisabled]
+  const conditions = toConditions(target, removesAdmin, now)
+  return applyChange(db, conditions, [
+    ...(onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
+    prepare(db, sql, [...conditions, ...values]),
   ])
 }
 
 /** Removes a user and revokes their sessions; with `keepLastAdmin`, not the last admin. */
 export function deleteUser(
   db: D1Database,
-  { username, keepLastAdmin }: KeepAdmin,
+  target: Target,
   now: number,
 ): Promise<Changed | NotChanged> {
-  const sql = `DELETE FROM users WHERE username = ?1 AND (?2 = 0 OR ${ANOTHER_ADMIN})
+  const sql = `DELETE FROM users
+    WHERE username = ?1 AND (?2 = 0 OR ${ANOTHER_ADMIN}) AND ${ACTOR_MAY}
     RETURNING ${USER_COLUMNS}`
-  return applyChange(db, username, [
+  const conditions = toConditions(target, true, now)
+  return applyChange(db, conditions, [
     // First: the sessions of a removed user could not be found.
-    revokeSessions(db, { username, needsAdmin: keepLastAdmin }, now),
-    prepare(db, sql, [username, Number(keepLastAdmin)]),
+    prepare(db, REVOKE_SESSIONS, conditions),
+    prepare(db, sql, conditions),
   ])
 }
 
-type KeepAdmin = { username: string; keepLastAdmin: boolean }
+type Conditions = [username: string, needsAdmin: number, actor: string | null, now: number]
 
-/** Returns the statement that revokes a user's sessions, under the conditions of the change itself. */
-function revokeSessions(
-  db: D1Database,
-  { username, needsAdmin }: { username: string; needsAdmin: boolean },
+const toConditions = (
+  { username, keepLastAdmin, actor }: Target,
+  removesAdmin: boolean,
   now: number,
-): D1PreparedStatement {
-  const sql = `UPDATE sessions SET revoked_at = ?2
-    WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND revoked_at IS NULL
-      AND (?3 = 0 OR ${ANOTHER_ADMIN})
-    RETURNING id`
-  return prepare(db, sql, [username, now, Number(needsAdmin)])
-}
+): Conditions => [username, Number(keepLastAdmin && removesAdmin), actor ?? null, now]
+
+/** Revokes a user's sessions, under the conditions of the change itself. */
+const REVOKE_SESSIONS = `UPDATE sessions SET revoked_at = ?4
+  WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND revoked_at IS NULL
+    AND (?2 = 0 OR ${ANOTHER_ADMIN}) AND ${ACTOR_MAY}
+  RETURNING id`
 
 /** Runs the statements, of which the last one changes the user, and finds out why nothing has changed. */
 async function applyChange(
   db: D1Database,
-  username: string,
+  conditions: Conditions,
   statements: D1PreparedStatement[],
 ): Promise<Changed | NotChanged> {
-  const results = await runBatch(db, [...statements, selectUser(db, username)])
-  const [left, changed, revoked] = results.toReversed()
-  const user = userOf(changed)
-  if (user) return { user, revoked: idsOf(revoked) }
-  return userOf(left) ? 'last_admin' : 'no_user'
+  const may = prepare(db, SELECT_MAY, conditions)
+  const left = selectUser(db, conditions[0])
+  const results = await runBatch(db, [may, ...statements, left])
+  const user = userOf(results.at(-2))
+  if (user) return { user, revoked: statements.length > 1 ? idsOf(results[1]) : [] }
+  if (results[0]?.results.length === 0) return 'no_authority'
+  return userOf(results.at(-1)) ? 'last_admin' : 'no_user'
+}
+
+type NewUser = {
+  username: string
+  passwordHash: string
+  roles: string[]
+  actor?: string | undefined
+}
+
+/** Adds a user; `taken`: the name exists already, regardless of case. */
+export async function insertUser(
+  db: D1Database,
+  { username, passwordHash, roles, actor }: NewUser,
+  now: number,
+): Promise<User | 'taken' | 'no_authority'> {
+  const sql = `INSERT INTO users (username, folded, password_hash, roles, created_at)
+    SELECT ?1, ?2, ?5, ?6, ?4 WHERE ${ACTOR_MAY}
+    ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`
+  const conditions = [username, foldUsername(username), actor ?? null, now]
+  const [inserted, may] = await runBatch(db, [
+    prepare(db, sql, [...conditions, passwordHash, JSON.stringify(roles)]),
+    ...(actor === undefined ? [] : [prepare(db, SELECT_MAY, conditions)]),
+  ])
+  return userOf(inserted) ?? (may?.results.length === 0 ? 'no_authority' : 'taken')
 }
 
 type PasswordChange = { user: User; sid: string; passwordHash: string; clear: Counters }

@@ -60,21 +60,6 @@ export async function listUsers(
   return { users, next: (rows.length > limit && rows[limit - 1]?.folded) || null }
 }
 
-type NewUser = { username: string; passwordHash: string; roles: string[] }
-
-/** Adds a user; returns undefined when the name is taken, regardless of case. */
-export async function insertUser(
-  db: D1Database,
-  { username, passwordHash, roles }: NewUser,
-  now: number,
-): Promise<User | undefined> {
-  const sql = `INSERT INTO users (username, folded, password_hash, roles, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`
-  const values = [username, foldUsername(username), passwordHash, JSON.stringify(roles), now]
-  const [row] = await select<UserRow>(db, sql, values)
-  return row && toUser(row)
-}
-
 /** Replaces a hash by a stronger one of the same password, unless it has changed in the meantime. */
 export async function replacePasswordHash(
   db: D1Database,

@@ -1,17 +1,18 @@
-// The context of a request, collected once: the isolate, the time and the request's id.
+// The context of a request, collected once: the isolate and the time.
 
 import { createMiddleware } from 'hono/factory'
 
 import type { AppEnv } from '../app-env.ts'
 import { argon2id } from '../auth/passwords/argon2.ts'
-import { readRequestId } from '../http/request-log.ts'
+import { withBodyDeadline } from '../http/body-deadline.ts'
 import { openIsolate } from '../isolate.ts'
 
 /** Fills `c.var`. Throws `settings_invalid`. */
 export const openContext = createMiddleware<AppEnv>((c, next) => {
-  c.set('requestId', readRequestId(c))
-  c.set('nowMs', Date.now())
-  c.set('now', Math.floor(c.var.nowMs / 1000))
+  const nowMs = Date.now()
+  c.set('nowMs', nowMs)
+  c.set('now', Math.floor(nowMs / 1000))
   c.set('isolate', openIsolate(c.env, argon2id))
+  if (c.req.method !== 'GET') c.req.raw = withBodyDeadline(c.req.raw)
   return next()
 })

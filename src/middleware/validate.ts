@@ -1,4 +1,4 @@
-// Bodies and queries of requests: parsed by a schema, or refused in the lesson's shape.
+// Bodies, queries and paths of requests: parsed by a schema, or rejected in the lesson's shape.
 
 import { zValidator } from '@hono/zod-validator'
 import { bodyLimit } from 'hono/body-limit'
@@ -10,7 +10,8 @@ const MAX_BYTES = 8 * 1024
 
 /**
  * Parses the body by `schema` into `c.req.valid('json')`. Throws `body_not_json` (415),
- * `body_too_large` (413), `body_incomplete` (400) or `input_invalid` (400, with every field's errors).
+ * `body_too_large` (413), `body_timeout` (408), `body_incomplete`, `body_malformed` or `input_invalid`
+ * (400, with every field's errors).
  */
 export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
   const limit = bodyLimit({
@@ -23,15 +24,16 @@ export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
   const validate: typeof parse = async (c, next) => {
     const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
     if (mediaType.trim().toLowerCase() !== 'application/json') throw new AppError('body_not_json')
-    let isComplete = false
+    let isParsed = false
     const read = limit(c, async () => {
-      isComplete = true
+      await c.req.json()
+      isParsed = true
       await parse(c, next)
     })
     await read.catch((error: unknown) => {
-      if (isComplete || error instanceof AppError) throw error
+      if (isParsed || error instanceof AppError) throw error
       // RFC 9112 8: the client has left, or its framing is broken. Not a bug, so it is not logged.
-      throw new AppError('body_incomplete')
+      throw new AppError(error instanceof SyntaxError ? 'body_malformed' : 'body_incomplete')
     })
   }
   return validate

@@ -31,7 +31,7 @@ export const users = new Hono<AppEnv>()
   })
   .post('/', validateJson(UserBody), async (c) => {
     const { isolate, now } = c.var
-    const user = await createUser(isolate, c.req.valid('json'), now)
+    const user = await createUser(isolate, { ...c.req.valid('json'), actor: c.var.user.sid }, now)
     const { username: target } = user
     await logEvent(c, 'info', { event: 'user.added', target })
     return c.json(toUserResponse(user), 201, { Location: `/users/${encodeURIComponent(target)}` })
@@ -44,7 +44,8 @@ export const users = new Hono<AppEnv>()
     const { isolate, now } = c.var
     const { username: target } = c.req.valid('param')
     const change = c.req.valid('json')
-    const user = await updateUser(isolate, { username: target, keepLastAdmin: true, change }, now)
+    const by = { keepLastAdmin: true, actor: c.var.user.sid }
+    const user = await updateUser(isolate, { username: target, ...by, change }, now)
     const reason = Object.keys(change).join(', ')
     await logEvent(c, 'info', { event: 'user.changed', target, reason })
     return c.json(toUserResponse(user))
@@ -52,7 +53,8 @@ export const users = new Hono<AppEnv>()
   .delete('/:username', validatePath(UserPath), async (c) => {
     const { isolate, now } = c.var
     const { username: target } = c.req.valid('param')
-    await removeUser(isolate, { username: target, keepLastAdmin: true }, now)
+    const by = { keepLastAdmin: true, actor: c.var.user.sid }
+    await removeUser(isolate, { username: target, ...by }, now)
     await logEvent(c, 'info', { event: 'user.removed', target })
     return c.json({ message: 'User removed' })
   })
@@ -65,7 +67,8 @@ export const users = new Hono<AppEnv>()
   .delete('/:username/sessions', validatePath(UserPath), async (c) => {
     const { isolate, now } = c.var
     const { username: target } = c.req.valid('param')
-    await updateUser(isolate, { username: target, keepLastAdmin: true, change: {} }, now)
+    const by = { keepLastAdmin: true, actor: c.var.user.sid }
+    await updateUser(isolate, { username: target, ...by, change: {} }, now)
     const reason = 'by an admin'
     await logEvent(c, 'info', { event: 'session.revoked', target, reason })
     return c.json({ message: 'Sessions ended' })

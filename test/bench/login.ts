@@ -1,8 +1,8 @@
 // Measures the cost of a login and a refresh, and the share of the hash in a login.
 
+import { insertUser } from '../../src/db/user-changes.ts'
 import { hashPassword } from '../../src/auth/passwords/hash.ts'
 import { argon2id } from '../../src/cli/users/argon2.ts'
-import { insertUser } from '../../src/db/users.ts'
 import { startHost } from '../load/host.ts'
 import type { Effort } from './bench.ts'
 import { Client, type NextRequest, toWire } from './load.ts'

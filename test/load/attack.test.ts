@@ -1,6 +1,6 @@
+import { insertUser } from '../../src/db/user-changes.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { insertUser } from '../../src/db/users.ts'
 import { generateSecret } from '../../src/cli/cloudflare/ring-file.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 

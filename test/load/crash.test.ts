@@ -1,3 +1,4 @@
+import { insertUser } from '../../src/db/user-changes.ts'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +8,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hashPassword } from '../../src/auth/passwords/hash.ts'
 import { argon2id } from '../../src/cli/users/argon2.ts'
 import { generateSecret } from '../../src/cli/cloudflare/ring-file.ts'
-import { insertUser } from '../../src/db/users.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 
 const KILLS = 20

@@ -1,3 +1,4 @@
+import { insertUser } from '../../src/db/user-changes.ts'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -9,7 +10,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hashPassword } from '../../src/auth/passwords/hash.ts'
 import { argon2id } from '../../src/cli/users/argon2.ts'
 import { generateSecret } from '../../src/cli/cloudflare/ring-file.ts'
-import { insertUser } from '../../src/db/users.ts'
 import { type Hostile, hostile, LAIKA } from './hostile.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 

@@ -1,9 +1,9 @@
+import { insertUser } from '../../src/db/user-changes.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { hashPassword } from '../../src/auth/passwords/hash.ts'
 import { argon2id } from '../../src/cli/users/argon2.ts'
 import { generateSecret, type Ring } from '../../src/cli/cloudflare/ring-file.ts'
-import { insertUser } from '../../src/db/users.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 
 const REQUESTS = 2000

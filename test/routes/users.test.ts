@@ -92,6 +92,7 @@ it('a demoted admin is rejected immediately, even in an isolate that still cache
   await addUser({ username: 'bob', password: 'analytical engine' }, ['admin'])
   const { access_token: tokenOfBob } = await startSession({ ...ADMIN, username: 'bob' })
   expect((await elsewhere.get('/users', tokenOfBob)).status).toBe(200)
+  expect((await elsewhere.get('/protected', tokenOfBob)).status).toBe(200) // reads the list
   expect((await request('PATCH', '/users/bob', { roles: [] })).status).toBe(200)
   expect((await elsewhere.get('/protected', tokenOfBob)).status).toBe(200)
   expect((await elsewhere.get('/users', tokenOfBob)).status).toBe(401)

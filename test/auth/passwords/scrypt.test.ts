@@ -1,9 +1,10 @@
+import { insertUser } from '../../../src/db/user-changes.ts'
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { argon2id } from '../../../src/auth/passwords/argon2.ts'
 import { type Argon2id, isSupportedHash, verifyPassword } from '../../../src/auth/passwords/hash.ts'
-import { insertUser, listUsers } from '../../../src/db/users.ts'
+import { listUsers } from '../../../src/db/users.ts'
 import { now, postJson } from '../../helpers.ts'
 import vectors from '../../vectors/scrypt.json'
 
