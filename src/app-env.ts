@@ -10,8 +10,6 @@ export type AppEnv = {
     /** When the request arrived, in Unix seconds and in milliseconds. */
     now: number
     nowMs: number
-    /** Cloudflare's `cf-ray`, or a random id. */
-    requestId: string
     /** Where the guard found the token, on routes that also accept the cookie. */
     tokenSource?: 'header' | 'cookie'
   }

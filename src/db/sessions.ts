@@ -92,8 +92,10 @@ export async function findSession(
   id: string,
   now: number,
 ): Promise<Session | undefined> {
-  const sql = `SELECT ${COLUMNS} FROM sessions
-    WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND ${USER_MAY_LOG_IN}`
+  const sql = `SELECT sessions.id, generation, sessions.created_at AS createdAt,
+      rotated_at AS rotatedAt, expires_at AS expiresAt, username, roles
+    FROM sessions JOIN users ON users.id = user_id
+    WHERE sessions.id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND disabled_at IS NULL`
   const [row] = await select<SessionRow>(db, sql, [id, now])
   return row && toSession(row)
 }

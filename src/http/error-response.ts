@@ -7,10 +7,17 @@ import { AppError, ERRORS, type ErrorSpec, toErrorResponse } from '../errors.ts'
 import { clearRefreshCookie } from './refresh-cookie.ts'
 import { logEvent, readRequestId } from './request-log.ts'
 
-/** Handles everything that a route throws. Your own routes may throw Hono's HTTPException. */
-export function onError(error: Error, c: Context): Response | Promise<Response> {
-  if (error instanceof HTTPException) return c.json({ error: error.message }, error.status)
-  return sendError(c, error)
+/** Handles everything that a route throws. Your own routes, and Hono's middleware, may throw HTTPException. */
+export async function onError(error: Error, c: Context): Promise<Response> {
+  if (!(error instanceof HTTPException)) return sendError(c, error)
+  const { status, message, stack } = error
+  if (status >= 500) {
+    await logEvent(c, 'error', { event: 'error', status, reason: message, stack })
+    c.header('X-Request-Id', readRequestId(c))
+  }
+  if (!error.res) return c.json({ error: message }, status)
+  const response = error.getResponse()
+  return c.newResponse(response.body, response)
 }
 
 /** Responds as the table in errors.ts says. Anything but an AppError is a bug: 500. */

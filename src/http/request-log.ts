@@ -7,9 +7,12 @@ import { sha256, toBase64url } from '../auth/encoding.ts'
 import { type Level, log, type LogFields } from '../log.ts'
 import { readNetwork } from './client-address.ts'
 
-/** Returns the id of the request: Cloudflare's, or a random one. */
-export const readRequestId = (c: Context): string =>
-  c.get('requestId') ?? c.req.header('cf-ray') ?? crypto.randomUUID()
+/** Returns the id of the request: Cloudflare's, or a random one, created when something is first logged. */
+export function readRequestId(c: Context): string {
+  const id = c.get('requestId') ?? c.req.header('cf-ray') ?? crypto.randomUUID()
+  c.set('requestId', id)
+  return id
+}
 
 type EventFields = LogFields & { event: string; sid?: string | undefined }
 

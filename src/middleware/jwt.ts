@@ -1,38 +1,19 @@
-// The guard: nothing behind it runs without a valid token.
+// The guard: nothing behind it runs without a token that meets all of its options.
 
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
+import { COMPOSED_HANDLER } from 'hono/utils/constants'
 
 import type { AppEnv } from '../app-env.ts'
-import { checkRefreshToken } from '../auth/sessions/sessions.ts'
+import { checkRefreshToken, requireLiveSession } from '../auth/sessions/sessions.ts'
 import type { AccessClaims, Claims, RefreshClaims } from '../auth/tokens/claims.ts'
 import { verifyToken } from '../auth/tokens/verify.ts'
+import type { Session } from '../db/sessions.ts'
 import { AppError } from '../errors.ts'
 import { readRefreshCookie } from '../http/refresh-cookie.ts'
+import { type GuardOptions, type Valid, validateOptions } from './jwt-options.ts'
 
 type Guard<User> = MiddlewareHandler<AppEnv & { Variables: { user: User } }>
-
-export type GuardOptions = {
-  /**
-   * The type of token to require, by default `access`. Of a `refresh` token, `refreshSession` checks
-   * whether it is the newest; with `any`, the guard asks the database.
-   */
-  tokenType?: 'access' | 'refresh' | 'any'
-  /** Lets a request without a token pass, with `c.var.user` undefined. */
-  optional?: boolean
-  /**
-   * Requires that the password was checked at most this many seconds ago (RFC 9470), and that the
-   * session is not revoked as of now: this does not wait for REVOCATION_SECONDS.
-   */
-  fresh?: number
-  /** Requires one of these roles. */
-  roles?: string[]
-  /**
-   * Without an Authorization header, accepts the refresh token of a browser session from its cookie, for
-   * unsafe methods only from a page of this origin.
-   */
-  cookies?: true
-}
 
 type UserOf<Options> =
   | (Options extends { tokenType: 'refresh' }
@@ -42,69 +23,105 @@ type UserOf<Options> =
         : AccessClaims)
   | (Options extends { optional: true } ? undefined : never)
 
+/** Every guard there is, to tell them from other handlers. */
+const guards = new WeakSet<object>()
+
 /**
  * Requires `Authorization: Bearer <access token>` (RFC 6750 2.1), as Flask's `@jwt_required()` does,
  * and puts the token's claims into `c.var.user`. Mount it in the first line of a sub-router, since Hono runs
- * handlers in the order of registration. Guards with options may follow on single routes.
+ * handlers in the order of registration. Guards on single routes add to it: each enforces all of its options.
  *
+ * @param options See GuardOptions; by default any valid access token.
+ * @throws TypeError for unknown options, combinations that make no sense and values out of range.
  * @example new Hono<AppEnv>().use(jwtRequired()).get('/name', (c) => c.json(c.var.user.sub))
  */
 export function jwtRequired<const Options extends GuardOptions = object>(
-  options?: Options,
+  options?: Options & Valid<Options>,
 ): Guard<UserOf<Options>>
 export function jwtRequired(options: GuardOptions = {}): MiddlewareHandler {
-  return async (c, next) => {
-    // Nothing is registered behind the guard for this request: 404 or 405, with or without a token.
-    if (c.req.routeIndex === matchedRoutes(c).length - 1) return next()
-    if (options.optional && readToken(c, options) === undefined) return next()
-    const user: Claims = c.get(VERIFIED) ?? (await authenticate(c, options))
-    checkOptions(user, options, c.var.now)
-    if (options.fresh !== undefined) await requireNotRevoked(c, user, 0)
-    c.set(VERIFIED, user)
-    c.set('user', user)
-    await next()
+  validateOptions(options)
+  const guard: MiddlewareHandler = async (c, next) => {
+    try {
+      c.set('user', await authorize(c, options))
+    } catch (error) {
+      if (hasNothingBehind(c, guard)) return c.notFound()
+      await c.get('isolate').keyRing() // without keys nothing can be verified: 503, not 401
+      throw error
+    }
+    return next()
   }
+  guards.add(guard)
+  return guard
 }
 
-/** Where a guard keeps the claims it has verified: anything may have set `c.var.user`. */
-const VERIFIED = Symbol('verified')
+/**
+ * Whether only guards are registered behind this one for the request: 404 or 405, as without guards. Only
+ * where the guard itself is the registered handler: inside `every()` or a handler, code is behind it.
+ */
+function hasNothingBehind(c: Context, guard: MiddlewareHandler): boolean {
+  const handlers = matchedRoutes(c).map(({ handler }) => unwrap(handler))
+  const behind = handlers.slice(c.req.routeIndex + 1)
+  return handlers[c.req.routeIndex] === guard && behind.every((handler) => guards.has(handler))
+}
 
-async function authenticate(c: Context<AppEnv>, options: GuardOptions): Promise<Claims> {
-  const { isolate, now } = c.var
-  await isolate.keyRing() // without keys nothing can be verified: 503, not 401
+/** Returns the handler that Hono has wrapped for a sub-app with its own error handler. */
+const unwrap = (handler: object & { [COMPOSED_HANDLER]?: object }) =>
+  handler[COMPOSED_HANDLER] ?? handler
+
+/** Returns the claims of a token that meets all options; undefined without a token, if it is optional. */
+async function authorize(c: Context<AppEnv>, options: GuardOptions): Promise<Claims | undefined> {
+  const { tokenType = 'access', optional, roles, fresh } = options
   const token = readToken(c, options)
+  if (token === undefined && optional) return undefined
   if (token === undefined) throw new AppError('authorization_missing')
-  const user = await verifyToken(isolate, token, now)
-  if (options.tokenType === 'refresh') return user
-  await requireNotRevoked(c, user, isolate.settings.REVOCATION_SECONDS)
-  // An isolate forgets a revoked session before its refresh tokens expire, so the database is asked.
-  if (user.type === 'refresh' && options.tokenType === 'any')
-    await checkRefreshToken(isolate, user, now)
-  return user
-}
-
-/** Throws `token_revoked` for a session that was revoked at least `maxAgeSeconds` ago. */
-async function requireNotRevoked(
-  c: Context<AppEnv>,
-  user: Claims,
-  maxAgeSeconds: number,
-): Promise<void> {
-  const { isolate, nowMs } = c.var
-  const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)
-  if (await isolate.revokedSessions.has(user, { nowMs, maxAgeSeconds }, waitUntil))
-    throw new AppError('token_revoked', { reason: 'the session is revoked', sid: user.sid })
-}
-
-function checkOptions(user: Claims, options: GuardOptions, now: number): void {
-  const { tokenType = 'access', roles, fresh } = options
+  const verified = await verifyOnce(c, token)
+  const { user } = verified
   if (tokenType !== 'any' && tokenType !== user.type) throw new AppError(`token_not_${tokenType}`)
-  const held = user.type === 'access' ? user.roles : []
+  if (tokenType === 'refresh') return user // refreshSession decides, in the statement that rotates
+  const session = await requireNotRevoked(c, verified, fresh)
+  if (fresh !== undefined && c.get('now') - (session?.createdAt ?? 0) > fresh)
+    throw new AppError('token_not_fresh', { maxAgeSeconds: fresh })
+  const held = session?.roles ?? (user.type === 'access' ? user.roles : [])
   if (roles && !roles.some((role) => held.includes(role))) {
     const reason = `none of ${roles.join(', ')}`
     throw new AppError('role_missing', { reason, username: user.sub, sid: user.sid })
   }
-  if (fresh !== undefined && now - user.auth_time > fresh)
-    throw new AppError('token_not_fresh', { maxAgeSeconds: fresh })
+  return user
+}
+
+/** What has been verified in a request, so that stacked guards repeat no work: a token, and its session as of now. */
+type Verified = { token: string; user: Claims; session?: Session }
+const VERIFIED = Symbol('verified')
+
+async function verifyOnce(c: Context, token: string): Promise<Verified> {
+  const earlier: Verified | undefined = c.get(VERIFIED)
+  if (earlier?.token === token) return earlier
+  const user = await verifyToken(c.get('isolate'), token, c.get('now'))
+  const verified = { token, user }
+  c.set(VERIFIED, verified)
+  return verified
+}
+
+/**
+ * Throws `token_revoked` for a revoked session. Reads and returns the session as it is now for `fresh`, for
+ * REVOCATION_SECONDS = 0, and for a refresh token, which outlives the list of revoked sessions.
+ */
+async function requireNotRevoked(
+  c: Context<AppEnv>,
+  verified: Verified,
+  fresh: number | undefined,
+): Promise<Session | undefined> {
+  const [isolate, now, nowMs] = [c.get('isolate'), c.get('now'), c.get('nowMs')]
+  const { user } = verified
+  const maxAgeSeconds = isolate.settings.REVOCATION_SECONDS
+  if (user.type === 'refresh')
+    return (verified.session ??= await checkRefreshToken(isolate, user, now))
+  if (fresh !== undefined || maxAgeSeconds === 0)
+    return (verified.session ??= await requireLiveSession(isolate, user, now))
+  const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)
+  if (await isolate.revokedSessions.has(user, { nowMs, maxAgeSeconds }, waitUntil))
+    throw new AppError('token_revoked', { reason: 'the session is revoked', sid: user.sid })
+  return undefined
 }
 
 /** Returns the token of a request: the header's or, on routes that accept cookies, the cookie's. */
@@ -112,7 +129,7 @@ function readToken(c: Context<AppEnv>, { cookies }: GuardOptions): string | unde
   const header = c.req.header('Authorization')
   if (cookies) c.set('tokenSource', header ? 'header' : 'cookie')
   if (header) return readBearer(header)
-  return cookies && readRefreshCookie(c)
+  return cookies ? readRefreshCookie(c) : undefined
 }
 
 const BEARER = /^bearer +([^ ]+)$/i

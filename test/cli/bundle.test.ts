@@ -40,10 +40,10 @@ function stripComments(source: string): string {
   return source.replaceAll(/\/\*[^]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '')
 }
 
-it('everything that is bundled has at most 3,100 lines, so that one person can read it', () => {
+it('everything that is bundled has at most 3,300 lines, so that one person can read it', () => {
   const lines = own.map(({ file }) => read(`src/${file}`).trimEnd().split('\n').length)
   expect(lines.length).toBeGreaterThan(40)
-  expect(lines.reduce((total, count) => total + count, 0)).toBeLessThanOrEqual(3100)
+  expect(lines.reduce((total, count) => total + count, 0)).toBeLessThanOrEqual(3300)
 })
 
 it('the bundle, its source map and the output of the deployment contain no secret (ASVS 13.3.1)', () => {

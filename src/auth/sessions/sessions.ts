@@ -7,7 +7,7 @@ import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
 import { randomId } from '../encoding.ts'
-import type { RefreshClaims } from '../tokens/claims.ts'
+import type { AccessClaims, RefreshClaims } from '../tokens/claims.ts'
 
 /** Where a login comes from. `address` is a network: an IPv4 address, or an IPv6 /64. */
 export type ClientInfo = { address: string; userAgent: string; country: string }
@@ -79,6 +79,20 @@ export async function checkRefreshToken(
   const revoked = await revokeSession(isolate, sid, now)
   const reason = `${behind} generations old`
   throw new AppError(revoked ? 'token_reused' : 'token_revoked', { reason, username, sid })
+}
+
+/**
+ * Returns the live session of an access token, of the user that the token names, as it is now. Throws
+ * `token_revoked`, also for a session that never existed: a leaked secret can sign any claims.
+ */
+export async function requireLiveSession(
+  { db }: Isolate,
+  { sid, sub }: AccessClaims,
+  now: number,
+): Promise<Session> {
+  const session = await findSession(db, sid, now)
+  if (session?.username === sub) return session
+  throw new AppError('token_revoked', { reason: 'the session is not live', sid })
 }
 
 /**
