@@ -23,8 +23,12 @@ type UserOf<Options> =
         : AccessClaims)
   | (Options extends { optional: true } ? undefined : never)
 
-/** Every guard there is, to tell them from other handlers. */
-const guards = new WeakSet<object>()
+/** Every guard with its options, to tell them from other handlers. */
+const guards = new WeakMap<object, GuardOptions>()
+
+/** Whether a registered handler is a guard that lets nobody pass without a token: for the route audit. */
+export const isStrictGuard = (handler: object): boolean =>
+  guards.get(unwrap(handler))?.optional === false
 
 /**
  * Requires `Authorization: Bearer <access token>` (RFC 6750 2.1), as Flask's `@jwt_required()` does,
@@ -50,7 +54,7 @@ export function jwtRequired(options: GuardOptions = {}): MiddlewareHandler {
     }
     return next()
   }
-  guards.add(guard)
+  guards.set(guard, { optional: false, ...options })
   return guard
 }
 
@@ -64,9 +68,11 @@ function hasNothingBehind(c: Context, guard: MiddlewareHandler): boolean {
   return handlers[c.req.routeIndex] === guard && behind.every((handler) => guards.has(handler))
 }
 
-/** Returns the handler that Hono has wrapped for a sub-app with its own error handler. */
-const unwrap = (handler: object & { [COMPOSED_HANDLER]?: object }) =>
-  handler[COMPOSED_HANDLER] ?? handler
+/** Returns the handler that Hono has wrapped, once for each sub-app with its own error handler. */
+export function unwrap(handler: object & { [COMPOSED_HANDLER]?: object }): object {
+  const inner = handler[COMPOSED_HANDLER]
+  return inner ? unwrap(inner) : handler
+}
 
 /** Returns the claims of a token that meets all options; undefined without a token, if it is optional. */
 async function authorize(c: Context<AppEnv>, options: GuardOptions): Promise<Claims | undefined> {
@@ -74,7 +80,7 @@ async function authorize(c: Context<AppEnv>, options: GuardOptions): Promise<Cla
   const token = readToken(c, options)
   if (token === undefined && optional) return undefined
   if (token === undefined) throw new AppError('authorization_missing')
-  const verified = await verifyOnce(c, token)
+  const verified = readVerified(c, token) ?? (await verify(c, token))
   const { user } = verified
   if (tokenType !== 'any' && tokenType !== user.type) throw new AppError(`token_not_${tokenType}`)
   if (tokenType === 'refresh') return user // refreshSession decides, in the statement that rotates
@@ -93,11 +99,13 @@ async function authorize(c: Context<AppEnv>, options: GuardOptions): Promise<Cla
 type Verified = { token: string; user: Claims; session?: Session }
 const VERIFIED = Symbol('verified')
 
-async function verifyOnce(c: Context, token: string): Promise<Verified> {
+function readVerified(c: Context, token: string): Verified | undefined {
   const earlier: Verified | undefined = c.get(VERIFIED)
-  if (earlier?.token === token) return earlier
-  const user = await verifyToken(c.get('isolate'), token, c.get('now'))
-  const verified = { token, user }
+  return earlier?.token === token ? earlier : undefined
+}
+
+async function verify(c: Context, token: string): Promise<Verified> {
+  const verified = { token, user: await verifyToken(c.get('isolate'), token, c.get('now')) }
   c.set(VERIFIED, verified)
   return verified
 }

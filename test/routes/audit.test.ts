@@ -1,9 +1,11 @@
 import { type Context, Hono } from 'hono'
-import { expect, it } from 'vitest'
+import { every, except, some } from 'hono/combine'
+import { describe, expect, it } from 'vitest'
 
 import { app } from '../../src/app.ts'
 import type { AppEnv } from '../../src/app-env.ts'
-import { findUnguarded } from '../audit.ts'
+import { jwtRequired } from '../../src/middleware/jwt.ts'
+import { explainUnguarded, findUnguarded, toExample } from '../audit.ts'
 
 /** The routes that need no token. Every other route must require one. */
 const PUBLIC = [
@@ -15,7 +17,9 @@ const PUBLIC = [
 ]
 
 it('every route of the assembled app requires a token or is on the public list (ASVS 8.1.1, 8.2.1)', async () => {
-  expect(await findUnguarded(app)).toEqual(PUBLIC)
+  const unguarded = await findUnguarded(app)
+  expect(explainUnguarded(unguarded, PUBLIC)).toEqual([])
+  expect(unguarded).toEqual(PUBLIC)
 })
 
 it('the route table that the audit reads contains the guarded routes', () => {
@@ -23,35 +27,91 @@ it('the route table that the audit reads contains the guarded routes', () => {
   expect(paths).toEqual(expect.arrayContaining(['GET /protected', 'GET /secure-data']))
 })
 
-const leak = (c: Context) => c.json('leaked')
+const leak = async (c: Context) => c.json('leaked')
+const guard = jwtRequired()
+const first = () => new Hono<AppEnv>()
 
-it.each([
-  [
-    "registered before the guard (the lesson's bug)",
-    new Hono<AppEnv>().get('/leak', leak).route('/', app),
-  ],
-  [
-    'with a path parameter that is registered before the guard',
-    new Hono<AppEnv>().get('/leak/:id', leak).route('/', app),
-  ],
-  [
-    'for every method that is registered before the guard',
-    new Hono<AppEnv>().all('/leak', leak).route('/', app),
-  ],
-  [
-    'for another method of a guarded path',
-    new Hono<AppEnv>().delete('/protected', leak).route('/', app),
-  ],
-  [
-    'behind a guard that is mounted on a different path',
-    new Hono<AppEnv>().post('/leak', leak).route('/api', app),
-  ],
-])('the audit reports an unguarded route %s', async (_, unguarded) => {
-  const found = await findUnguarded(unguarded)
-  const publicPaths = PUBLIC.map((route) => route.slice(route.indexOf('/')))
-  expect(found.filter((route) => !publicPaths.some((path) => route.endsWith(path)))).toHaveLength(1)
+describe('the audit reports an unguarded route', () => {
+  it.each<
+    [shape: string, names: string, unguarded: Pick<Hono<AppEnv>, 'routes' | 'router' | 'fetch'>]
+  >([
+    [
+      "registered before the guard (the lesson's bug)",
+      'GET /leak',
+      first().get('/leak', leak).route('/', app),
+    ],
+    ['with a parameter', 'GET /leak/:id', first().get('/leak/:id', leak).route('/', app)],
+    [
+      'with a pattern',
+      'GET /leak/:id{[0-9]+}',
+      first().get('/leak/:id{[0-9]+}', leak).route('/', app),
+    ],
+    ['for every method', 'ALL /leak', first().all('/leak', leak).route('/', app)],
+    ['with a wildcard', 'ALL /leak/*', first().all('/leak/*', leak).route('/', app)],
+    ['that is a middleware', 'ALL /leak/*', first().use('/leak/*', leak).route('/', app)],
+    [
+      'that is a mounted app',
+      'ALL /leak/*',
+      first()
+        .mount('/leak', () => Response.json('in'))
+        .route('/', app),
+    ],
+    ['registered with on()', 'PUT /leak', first().on(['PUT'], ['/leak'], leak).route('/', app)],
+    ['under a base path', 'GET /api/leak', first().basePath('/api').get('/leak', leak)],
+    [
+      'for another method of a guarded path',
+      'DELETE /protected',
+      first().delete('/protected', leak).route('/', app),
+    ],
+    [
+      'for all other methods of a guarded path',
+      'ALL /thing',
+      first().get('/thing', guard, leak).all('/thing', leak),
+    ],
+    ['whose guard comes after it', 'GET /leak', first().get('/leak', leak, guard)],
+    [
+      'whose guard is optional',
+      'GET /leak',
+      first().get('/leak', jwtRequired({ optional: true }), leak),
+    ],
+    [
+      'with an exception from the guard',
+      'ALL /*, GET /leak',
+      first().use(except('/leak', guard)).get('/leak', leak),
+    ],
+    ['inside every()', 'GET /leak', first().get('/leak', every(leak))],
+    ['inside some()', 'GET /leak', first().get('/leak', some(leak, guard))],
+    [
+      'in a sub-app before the guard',
+      'GET /sub/leak',
+      first().route('/sub', first().get('/leak', leak)).route('/', app),
+    ],
+    [
+      'behind a guard on another path',
+      'POST /leak',
+      first().post('/leak', leak).route('/api', app),
+    ],
+  ])('%s', async (_, names, unguarded) => {
+    const found = await findUnguarded(unguarded)
+    const known = new Set(PUBLIC.flatMap((route) => [route, route.replace(' /', ' /api/')]))
+    expect(found.filter((route) => !known.has(route))).toEqual(names.split(', '))
+    expect(explainUnguarded(found, PUBLIC).join()).toContain(
+      `to PUBLIC in test/routes/audit.test.ts`,
+    )
+  })
 })
 
-it('the audit accepts a route that is registered behind the guard', async () => {
-  expect(await findUnguarded(new Hono<AppEnv>().route('/', app).get('/kept', leak))).toEqual(PUBLIC)
+it.each([
+  ['behind the guard of the protected router', first().route('/', app).get('/kept', leak)],
+  [
+    'in a sub-app registered after it',
+    first().route('/', app).route('/', first().get('/kept', leak)),
+  ],
+])('the audit accepts a route %s', async (_, guarded) => {
+  expect(await findUnguarded(guarded)).toEqual(PUBLIC)
+})
+
+it('a pattern that no candidate matches asks for an example', () => {
+  expect(() => toExample('/orders/:id{[A-Z]{3}-[0-9]+}')).toThrow('EXAMPLES in test/audit.ts')
+  expect(toExample('/users/:id{[0-9]+}/files/*')).toBe('/users/1/files/x')
 })
