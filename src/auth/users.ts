@@ -57,7 +57,8 @@ type Patch = Omit<UserChange, 'passwordHash'> & { password?: string | undefined 
 type Target = { username: string; keepLastAdmin: boolean; actor?: string | undefined }
 
 /**
- * Changes a user and revokes their sessions; an empty change does only that. Throws `not_found`,
+ * Changes a user and revokes their sessions, unless it only enables them; an empty change does only that.
+ * Throws `token_revoked` when the acting admin has lost that role, `not_found`,
  * `last_admin`, `input_invalid` or `busy`.
  */
 export async function updateUser(

@@ -67,7 +67,7 @@ export const UserPath = z.object({ username: Username })
 
 export const LogoutQuery = exactly({
   scope: z._default(
-    z.enum(['session', 'others', 'all'], 'Must be one of: others, all.'),
+    z.enum(['session', 'others', 'all'], 'Must be one of: session, others, all.'),
     'session',
   ),
 })

@@ -108,8 +108,8 @@ describe('the scope of a logout', () => {
   })
 
   it.each([
-    ['scope=everyone', { scope: ['Must be one of: others, all.'] }],
-    ['scope=all&scope=others', { scope: ['Must be one of: others, all.'] }],
+    ['scope=everyone', { scope: ['Must be one of: session, others, all.'] }],
+    ['scope=all&scope=others', { scope: ['Must be one of: session, others, all.'] }],
     ['scpe=all', { scpe: ['Unknown field.'] }],
   ])('a logout with an invalid query returns 400 and ends no session: %s', async (query, error) => {
     const { access_token: token } = await startSession()

@@ -52,7 +52,8 @@ export function hashPassword(password: string, argon2id: Argon2id): string {
 
 /**
  * Compares a password with a stored hash. `needsRehash`: the hash should be replaced by one with
- * today's parameters. Always computes one hash, also without a supported `stored`.
+ * today's parameters. Always computes a hash, also without a supported `stored`; a second one only for a
+ * foreign hash and a password that is not in NFC.
  */
 export function verifyPassword(
   stored: string | undefined,

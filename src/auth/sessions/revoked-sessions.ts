@@ -42,20 +42,24 @@ export class RevokedSessions {
    * Whether a session is revoked, as of at most `maxAgeSeconds` ago. From half that age the list is read
    * again in the background; at that age this waits for a read of its own. Throws `database_failed`.
    */
-  async has(
-    { sid, auth_time }: { sid: string; auth_time: number },
+  has(
+    session: { sid: string; auth_time: number },
     { nowMs, maxAgeSeconds }: Age,
     waitUntil: (work: Promise<void>) => void,
-  ): Promise<boolean> {
+  ): boolean | Promise<boolean> {
     const ageMs = nowMs - this.#readAtMs
-    const halfMs = maxAgeSeconds * 500
-    if (ageMs >= 2 * halfMs || ageMs < 0) {
-      await this.#update(nowMs)
-    } else if (ageMs >= halfMs && nowMs - this.#attemptedAtMs >= halfMs) {
+    const maxAgeMs = maxAgeSeconds * 1000
+    if (ageMs >= maxAgeMs || ageMs < 0)
+      return this.#update(nowMs).then(() => this.#contains(session))
+    if (ageMs >= maxAgeMs / 2 && nowMs - this.#attemptedAtMs >= maxAgeMs / 2) {
       this.#attemptedAtMs = nowMs
       // A failure is left to the first request past the bound, which reads again and reports it.
       waitUntil(this.#update(nowMs).catch(() => {}))
     }
+    return this.#contains(session)
+  }
+
+  #contains({ sid, auth_time }: { sid: string; auth_time: number }): boolean {
     return auth_time <= this.#revokedBefore || this.#ids.has(sid)
   }
 

@@ -15,8 +15,8 @@ export type IssuedTokens = {
 }
 
 /**
- * Signs both tokens of a session. The refresh token is a function of the session's row, so that the
- * same row always gives the same token. The access token never outlives the session.
+ * Signs both tokens of a session. The refresh token's claims are a function of the session's row, so that
+ * the same row gives the same token again. The access token never outlives the session.
  */
 export async function issueTokens(
   isolate: Isolate,
