@@ -10,14 +10,15 @@ import { COSMO, startSession } from '../helpers.ts'
 it('the migrations upgrade the first version of the database, and its users can still log in', async () => {
   const tables = ['login_failures', 'sessions', 'common_passwords', 'users', 'd1_migrations']
   await env.DB.batch(tables.map((table) => env.DB.prepare(`DROP TABLE ${table}`)))
-  await applyD1Migrations(env.DB, env.MIGRATIONS.slice(0, 2))
+  const own = env.MIGRATIONS.filter(({ name }) => name < '1000') // yours have numbers from 1000 on
+  await applyD1Migrations(env.DB, own.slice(0, 2))
   const names = [COSMO.username, 'Cosmo', 'COSMO', 'ada']
   const hash = hashPassword(COSMO.password, argon2id)
   for (const name of names)
     await env.DB.prepare('INSERT INTO users (username, password_hash, created_at) VALUES (?, ?, 1)')
       .bind(name, hash)
       .run()
-  await applyD1Migrations(env.DB, env.MIGRATIONS)
+  await applyD1Migrations(env.DB, own)
   for (const username of names)
     expect(await startSession({ ...COSMO, username })).toHaveProperty('refresh_token')
   const { users } = await listUsers(env.DB, { limit: 10, prefix: 'cosmo' })

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { fetchApp, logged } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
-const newest = env.MIGRATIONS.at(-1)?.name ?? ''
+/** Latchkey's own newest migration: yours have numbers from 1000 on. */
+const newest = env.MIGRATIONS.findLast(({ name }) => name < '1000')?.name ?? ''
 
 it('GET /health returns 200 without keys or a database', async () => {
   const isolate = createIsolate({ JWT_SECRET: '', DB: undefined })
