@@ -98,13 +98,15 @@ async function applyChange(
   conditions: Conditions,
   statements: D1PreparedStatement[],
 ): Promise<Changed | NotChanged> {
-  const may = prepare(db, SELECT_MAY, conditions)
-  const left = selectUser(db, conditions[0])
-  const results = await runBatch(db, [may, ...statements, left])
-  const user = userOf(results.at(-2))
-  if (user) return { user, revoked: statements.length > 1 ? idsOf(results[1]) : [] }
-  if (results[0]?.results.length === 0) return 'no_authority'
-  return userOf(results.at(-1)) ? 'last_admin' : 'no_user'
+  const [username, , actor] = conditions
+  const reasons = [selectUser(db, username)]
+  if (actor !== null) reasons.push(prepare(db, SELECT_MAY, conditions))
+  const results = await runBatch(db, [...statements, ...reasons])
+  const [left, may] = results.slice(statements.length)
+  const user = userOf(results[statements.length - 1])
+  if (user) return { user, revoked: statements.length > 1 ? idsOf(results[0]) : [] }
+  if (may?.results.length === 0) return 'no_authority'
+  return userOf(left) ? 'last_admin' : 'no_user'
 }
 
 type NewUser = {
