@@ -17,7 +17,10 @@ const whole = (min: number) =>
 const secret = z._default(z.string(), '') // checked by the key ring
 const natural = whole(0)
 const positive = whole(1)
-const text = z.string().check(z.minLength(1, 'must not be empty'))
+/** Bounded, so that every token that is issued is accepted: a guard refuses tokens over 4096 characters. */
+const text = z
+  .string()
+  .check(z.minLength(1, 'must not be empty'), z.maxLength(256, 'must not exceed 256 characters'))
 
 /** Origins (RFC 6454) separated by commas, as browsers send them: scheme, host and port only. */
 const origins = z.pipe(

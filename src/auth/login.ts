@@ -2,7 +2,7 @@
 
 import type { Session } from '../db/sessions.ts'
 import { changePasswordHash } from '../db/user-changes.ts'
-import { replacePasswordHash, type User } from '../db/users.ts'
+import { findUser, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
 import { recordAttempt, withHashSlot } from './brute-force.ts'
@@ -32,10 +32,11 @@ export function logIn(
 
 /** Throws `bad_credentials`. Replaces a hash whose parameters are not today's. */
 async function checkPassword(
-  { db, argon2id }: Isolate,
+  isolate: Isolate,
   user: User | undefined,
   password: string,
 ): Promise<User> {
+  const { db, argon2id } = isolate
   const { matches, needsRehash } = verifyPassword(user?.passwordHash, password, argon2id)
   if (!user) throw new AppError('bad_credentials', { reason: 'no such user' })
   const { username } = user
@@ -44,8 +45,9 @@ async function checkPassword(
     throw new AppError('bad_credentials', { reason: 'user is disabled', username })
   if (!needsRehash) return user
   const passwordHash = hashPassword(password, argon2id)
-  await replacePasswordHash(db, user, passwordHash)
-  return { ...user, passwordHash }
+  if (await replacePasswordHash(db, user, passwordHash)) return { ...user, passwordHash }
+  // Another login of this user has rehashed it meanwhile, or the password was changed.
+  return checkPassword(isolate, await findUser(db, username), password)
 }
 
 type PasswordChange = {

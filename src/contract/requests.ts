@@ -41,6 +41,8 @@ export const PasswordBody = exactly({
 })
 
 const MAX_ROLES = 50
+/** A token has at most 4096 characters: what is issued must be accepted. */
+const MAX_ROLES_BYTES = 1024
 /** Without quotes and backslashes, since the database finds admins in JSON. */
 export const Role = z
   .string({ error: typeError('string') })
@@ -48,7 +50,13 @@ export const Role = z
 export const Roles = z
   .array(Role, { error: typeError('list') })
   .check(z.maxLength(MAX_ROLES, `Longer than maximum length ${MAX_ROLES}.`))
-export const ROLE_RULE = `at most ${MAX_ROLES} roles of 1 to 64 characters each, without control characters, quotes and backslashes`
+  .check(
+    z.refine(
+      (roles) => new TextEncoder().encode(JSON.stringify(roles)).length <= MAX_ROLES_BYTES,
+      `Longer than ${MAX_ROLES_BYTES} bytes in all.`,
+    ),
+  )
+export const ROLE_RULE = `at most ${MAX_ROLES} roles of 1 to 64 characters and ${MAX_ROLES_BYTES} bytes in all, without control characters, quotes and backslashes`
 
 export const UserBody = exactly({
   username: Username,
@@ -75,21 +83,27 @@ export const LogoutQuery = exactly({
 /** The number of entries per page. */
 const limit = z._default(
   z.pipe(
-    z.string().check(z.regex(/^([1-9]\d?|100)$/, 'Must be between 1 and 100.')),
+    z
+      .string('Must be between 1 and 100.')
+      .check(z.regex(/^([1-9]\d?|100)$/, 'Must be between 1 and 100.')),
     z.transform(Number),
   ),
   20,
 )
 
-/** A page of a list: `after` is the `next` of the previous page. */
+const page = z.string('Not a page.')
+
+/** A page of a list: `after` is the `next` of the previous page; empty for the first one. */
 export const PageQuery = exactly({
   limit,
-  after: z.optional(z.string().check(z.regex(/^\d{1,12}\.[\w-]{1,22}$/, 'Not a page.'))),
+  after: z.optional(page.check(z.regex(/^(\d{1,12}\.[\w-]{1,22})?$/, 'Not a page.'))),
 })
 
 /** A page of the users whose names begin with `prefix`. */
 export const UsersQuery = exactly({
   limit,
-  prefix: z.optional(z.string().check(z.maxLength(128, 'Longer than maximum length 128.'))),
-  after: z.optional(z.string().check(z.maxLength(512, 'Not a page.'))),
+  prefix: z.optional(
+    z.string('Not a valid string.').check(z.maxLength(128, 'Longer than maximum length 128.')),
+  ),
+  after: z.optional(page.check(z.maxLength(512, 'Not a page.'))),
 })

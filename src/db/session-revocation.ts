@@ -36,7 +36,7 @@ export async function markOthersRevoked(
 /** A row whose id is this and a Unix time revokes every session that had started by then. */
 const EVERYONE = '*'
 /** Belongs to no user: ids of users start at 1. */
-const NO_USER = 0
+export const NO_USER = 0
 const NEVER = 9_999_999_999
 const BATCH_ROWS = 20_000
 

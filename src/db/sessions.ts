@@ -2,6 +2,7 @@
 
 import { clearFailures, type Counters } from './login-failures.ts'
 import { change, idsOf, prepare, runBatch, select } from './query.ts'
+import { NO_USER } from './session-revocation.ts'
 
 /** A session with what its tokens contain. Times are Unix seconds. */
 export type Session = {
@@ -27,6 +28,10 @@ const COLUMNS = `id, generation, created_at AS createdAt, rotated_at AS rotatedA
 const USER_MAY_LOG_IN =
   'EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND disabled_at IS NULL)'
 
+/** ?4, or the second after the last revocation of all sessions. */
+const BEGUN = `max(?4, 1 + coalesce(
+  (SELECT max(revoked_at) FROM sessions WHERE user_id = ${NO_USER}), 0))`
+
 type NewSession = Pick<Session, 'id' | 'createdAt' | 'expiresAt'> & {
   userAgent: string
   country: string
@@ -40,20 +45,21 @@ type Login = {
 }
 
 /**
- * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. Returns
+ * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
+ * the last revocation of all sessions, also by a clock that is behind or in the same second. Returns
  * the user's current roles and the revoked ids; undefined when the user was disabled or their
  * password was changed since it was checked.
  */
 export async function insertSession(
   db: D1Database,
   { user, session, clear, maxSessions }: Login,
-): Promise<{ roles: string[]; revoked: string[] } | undefined> {
+): Promise<{ roles: string[]; createdAt: number; revoked: string[] } | undefined> {
   const { id, createdAt, expiresAt, userAgent, country } = session
   const insert = `INSERT INTO sessions
       (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
-    SELECT ?1, id, ?4, ?4, ?5, ?6, ?7 FROM users
+    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?5, ?6, ?7 FROM users
     WHERE id = ?2 AND password_hash = ?3 AND disabled_at IS NULL
-    RETURNING (SELECT roles FROM users WHERE users.id = user_id) AS roles`
+    RETURNING created_at AS createdAt, (SELECT roles FROM users WHERE users.id = user_id) AS roles`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
       SELECT id FROM sessions
       WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2
@@ -65,38 +71,42 @@ export async function insertSession(
     prepare(db, revokeOldest, [user.id, createdAt, maxSessions]),
     ...(clear ? clearFailures(db, clear) : []),
   ])
-  const [row] = (inserted?.results ?? []) as { roles: string }[]
-  return row && { roles: JSON.parse(row.roles), revoked: idsOf(revoked) }
+  const [row] = (inserted?.results ?? []) as { roles: string; createdAt: number }[]
+  return row && { ...row, roles: JSON.parse(row.roles), revoked: idsOf(revoked) }
 }
 
-type Rotation = { id: string; generation: number; idleSeconds: number; maxSeconds: number }
+/** A session, and the lifetimes that are set now: they hold at once, also when they were lowered. */
+type Lookup = { id: string; idleSeconds: number; maxSeconds: number }
+
+const LIVE = `sessions.id = ?1 AND revoked_at IS NULL
+  AND min(expires_at, rotated_at + ?3, sessions.created_at + ?4) > ?2`
 
 /** Moves a live session to its next generation; returns undefined when it is not live or not at `generation`. */
 export async function rotateSession(
   db: D1Database,
-  { id, generation, idleSeconds, maxSeconds }: Rotation,
+  { id, generation, idleSeconds, maxSeconds }: Lookup & { generation: number },
   now: number,
 ): Promise<Session | undefined> {
-  const sql = `UPDATE sessions SET generation = generation + 1, rotated_at = ?3,
-      expires_at = min(?3 + ?4, created_at + ?5)
-    WHERE id = ?1 AND generation = ?2 AND revoked_at IS NULL AND expires_at > ?3
-      AND ${USER_MAY_LOG_IN}
+  const sql = `UPDATE sessions SET generation = generation + 1, rotated_at = ?2,
+      expires_at = min(?2 + ?3, created_at + ?4)
+    WHERE ${LIVE} AND generation = ?5 AND ${USER_MAY_LOG_IN}
     RETURNING ${COLUMNS}`
-  const [row] = await select<SessionRow>(db, sql, [id, generation, now, idleSeconds, maxSeconds])
+  const [row] = await select<SessionRow>(db, sql, [id, now, idleSeconds, maxSeconds, generation])
   return row && toSession(row)
 }
 
 /** Returns a live session; undefined when it is revoked or expired, or its user may not log in. */
 export async function findSession(
   db: D1Database,
-  id: string,
+  { id, idleSeconds, maxSeconds }: Lookup,
   now: number,
 ): Promise<Session | undefined> {
   const sql = `SELECT sessions.id, generation, sessions.created_at AS createdAt,
-      rotated_at AS rotatedAt, expires_at AS expiresAt, username, roles
+      rotated_at AS rotatedAt, username, roles,
+      min(expires_at, rotated_at + ?3, sessions.created_at + ?4) AS expiresAt
     FROM sessions JOIN users ON users.id = user_id
-    WHERE sessions.id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND disabled_at IS NULL`
-  const [row] = await select<SessionRow>(db, sql, [id, now])
+    WHERE ${LIVE} AND disabled_at IS NULL`
+  const [row] = await select<SessionRow>(db, sql, [id, now, idleSeconds, maxSeconds])
   return row && toSession(row)
 }
 
@@ -119,8 +129,9 @@ export async function listSessions(
     FROM sessions
     WHERE user_id = coalesce(?6, (SELECT user_id FROM sessions WHERE id = ?1))
       AND revoked_at IS NULL AND expires_at > ?2
-      AND (?3 = '' OR (created_at, id) < (CAST(?3 AS INTEGER), ?4))
-    ORDER BY created_at DESC, id DESC LIMIT ?5`
+      AND (?3 = '' OR (created_at, rowid) < (CAST(?3 AS INTEGER),
+        coalesce((SELECT rowid FROM sessions WHERE id = ?4), 0)))
+    ORDER BY created_at DESC, rowid DESC LIMIT ?5`
   const values = [sid ?? '', now, createdAt, id, limit + 1, userId ?? null]
   const rows = await select<SessionEntry>(db, sql, values)
   const entries = rows.slice(0, limit)

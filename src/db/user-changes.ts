@@ -86,8 +86,11 @@ const toConditions = (
   now: number,
 ): Conditions => [username, Number(keepLastAdmin && removesAdmin), actor ?? null, now]
 
-/** Revokes a user's sessions, under the conditions of the change itself. */
-const REVOKE_SESSIONS = `UPDATE sessions SET revoked_at = ?4
+/**
+ * Revokes a user's sessions, under the conditions of the change itself. On the command line by the database's
+ * clock: isolates would never learn of a revocation that an operator's slow clock dates back.
+ */
+const REVOKE_SESSIONS = `UPDATE sessions SET revoked_at = iif(?3 IS NULL, unixepoch(), ?4)
   WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND revoked_at IS NULL
     AND (?2 = 0 OR ${ANOTHER_ADMIN}) AND ${ACTOR_MAY}
   RETURNING id`
@@ -147,13 +150,14 @@ export async function changePasswordHash(
 ): Promise<string[] | undefined> {
   const update = `UPDATE users SET password_hash = ?3
     WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND EXISTS (
-      SELECT 1 FROM sessions WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL)`
+      SELECT 1 FROM sessions
+      WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL AND expires_at > ?5)`
   const revokeOthers = `UPDATE sessions SET revoked_at = ?4
     WHERE user_id = ?1 AND id <> ?2 AND revoked_at IS NULL
       AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?3)
     RETURNING id`
   const [changed, revoked] = await runBatch(db, [
-    prepare(db, update, [user.id, user.passwordHash, passwordHash, sid]),
+    prepare(db, update, [user.id, user.passwordHash, passwordHash, sid, now]),
     prepare(db, revokeOthers, [user.id, sid, passwordHash, now]),
     ...clearFailures(db, clear),
   ])

@@ -60,12 +60,12 @@ export async function listUsers(
   return { users, next: (rows.length > limit && rows[limit - 1]?.folded) || null }
 }
 
-/** Replaces a hash by a stronger one of the same password, unless it has changed in the meantime. */
+/** Replaces a hash by a stronger one of the same password; returns false when it has changed meanwhile. */
 export async function replacePasswordHash(
   db: D1Database,
   user: User,
   passwordHash: string,
-): Promise<void> {
+): Promise<boolean> {
   const sql = 'UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2'
-  await change(db, sql, [user.id, user.passwordHash, passwordHash])
+  return (await change(db, sql, [user.id, user.passwordHash, passwordHash])) === 1
 }

@@ -31,7 +31,9 @@ export async function sendError(c: Context, thrown: Error): Promise<Response> {
   return c.json(body, status, headers)
 }
 
-async function logError(c: Context, { code, details }: AppError, thrown: Error): Promise<void> {
+/** Logs an error under the event of its row; an error without one is not logged. */
+export async function logError(c: Context, error: AppError, thrown: Error = error): Promise<void> {
+  const { code, details } = error
   const { event, status }: ErrorSpec = ERRORS[code]
   if (!event) return
   const level = status >= 500 ? 'error' : event === 'token.rejected' ? 'info' : 'warn'

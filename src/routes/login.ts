@@ -4,13 +4,14 @@ import { type Context, Hono } from 'hono'
 
 import type { AppEnv } from '../app-env.ts'
 import { logIn } from '../auth/login.ts'
-import { revokeSession } from '../auth/sessions/sessions.ts'
+import { checkRefreshToken, revokeSession } from '../auth/sessions/sessions.ts'
 import { issueTokens } from '../auth/tokens/issue.ts'
 import { verifyToken } from '../auth/tokens/verify.ts'
 import { LoginBody } from '../contract/requests.ts'
 import type { Session } from '../db/sessions.ts'
 import { AppError } from '../errors.ts'
 import { readClientInfo } from '../http/client-address.ts'
+import { logError } from '../http/error-response.ts'
 import { readRefreshCookie, sendTokens } from '../http/refresh-cookie.ts'
 import { logEvent } from '../http/request-log.ts'
 import { loginRateLimit } from '../middleware/rate-limit.ts'
@@ -46,12 +47,16 @@ async function revokeReplacedSession(c: Context<AppEnv>): Promise<void> {
   try {
     const token = readRefreshCookie(c)
     if (!token) return
-    const { sub: username, sid } = await verifyToken(isolate, token, now)
+    const claims = await verifyToken(isolate, token, now)
+    if (claims.type !== 'refresh') return
+    await checkRefreshToken(isolate, claims, now) // an old one is reuse, as in /refresh
+    const { sub: username, sid } = claims
     if (!(await revokeSession(isolate, sid, now))) return
     const reason = 'replaced by a login in the same browser'
     await logEvent(c, 'info', { event: 'session.revoked', username, sid, reason })
   } catch (error) {
-    // No valid cookie of this origin: nothing to replace.
+    // No valid cookie of this origin: nothing to replace. Reuse is an alarm, and the login succeeds.
     if (!(error instanceof AppError && /^token_|^origin_/.test(error.code))) throw error
+    if (error.code === 'token_reused') await logError(c, error)
   }
 }

@@ -8,6 +8,7 @@ import { PageQuery, UserBody, UserPatch, UserPath, UsersQuery } from '../contrac
 import type { UserResponse } from '../contract/responses.ts'
 import { listSessions } from '../db/sessions.ts'
 import { listUsers, type User } from '../db/users.ts'
+import { AppError } from '../errors.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateJson, validatePath, validateQuery } from '../middleware/validate.ts'
@@ -44,6 +45,9 @@ export const users = new Hono<AppEnv>()
     const { isolate, now } = c.var
     const { username: target } = c.req.valid('param')
     const change = c.req.valid('json')
+    // ASVS 6.2.3: one's own password needs the current one.
+    if (target === c.var.user.sub && change.password !== undefined)
+      throw new AppError('input_invalid', { error: { password: ['Use PUT /me/password.'] } })
     const by = { keepLastAdmin: true, actor: c.var.user.sid }
     const user = await updateUser(isolate, { username: target, ...by, change }, now)
     const reason = Object.keys(change).join(', ')

@@ -54,7 +54,7 @@ describe('a login with valid credentials', () => {
     const access = readSegment(tokens.access_token, 1)
     expect(readSegment(tokens.refresh_token, 1)).toEqual({
       iss: 'latchkey',
-      aud: 'latchkey',
+      aud: 'latchkey/refresh',
       sub: 'cosmo',
       type: 'refresh',
       sid: access.sid,

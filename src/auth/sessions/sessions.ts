@@ -35,8 +35,9 @@ export async function startSession(
   const started = await insertSession(isolate.db, login)
   if (!started) throw new AppError('bad_credentials', { reason: 'changed during the login' })
   isolate.revokedSessions.add(started.revoked)
-  const { roles } = started
-  return { ...session, username: user.username, roles, generation: 0, rotatedAt: now }
+  const { roles, createdAt } = started
+  const { username } = user
+  return { ...session, username, roles, createdAt, generation: 0, rotatedAt: createdAt }
 }
 
 /**
@@ -49,10 +50,16 @@ export async function refreshSession(
   claims: RefreshClaims,
   now: number,
 ): Promise<Session> {
-  const { SESSION_IDLE_SECONDS: idleSeconds, SESSION_MAX_SECONDS: maxSeconds } = isolate.settings
-  const rotation = { id: claims.sid, generation: generationOf(claims), idleSeconds, maxSeconds }
+  const rotation = { ...lifetimesOf(isolate, claims.sid), generation: generationOf(claims) }
   return (await rotateSession(isolate.db, rotation, now)) ?? checkRefreshToken(isolate, claims, now)
 }
+
+/** The lifetimes that are set now: a session that began under longer ones is held to these. */
+const lifetimesOf = ({ settings }: Isolate, id: string) => ({
+  id,
+  idleSeconds: settings.SESSION_IDLE_SECONDS,
+  maxSeconds: settings.SESSION_MAX_SECONDS,
+})
 
 const generationOf = ({ jti }: RefreshClaims) => Number(jti.slice(jti.indexOf('.') + 1))
 
@@ -67,7 +74,7 @@ export async function checkRefreshToken(
   now: number,
 ): Promise<Session> {
   const { sid } = claims
-  const session = await findSession(isolate.db, sid, now)
+  const session = await findSession(isolate.db, lifetimesOf(isolate, sid), now)
   if (!session) throw new AppError('token_revoked', { reason: 'the session is revoked', sid })
   const behind = session.generation - generationOf(claims)
   const { username } = session
@@ -75,7 +82,9 @@ export async function checkRefreshToken(
   if (behind < 0) throw new AppError('token_revoked', { reason: 'unknown generation', sid })
   if (behind === 0) return session
   const { REFRESH_GRACE_SECONDS } = isolate.settings
-  if (behind === 1 && now - session.rotatedAt <= REFRESH_GRACE_SECONDS) return session
+  const isWithinGrace =
+    REFRESH_GRACE_SECONDS > 0 && now - session.rotatedAt <= REFRESH_GRACE_SECONDS
+  if (behind === 1 && isWithinGrace) return session
   const revoked = await revokeSession(isolate, sid, now)
   const reason = `${behind} generations old`
   throw new AppError(revoked ? 'token_reused' : 'token_revoked', { reason, username, sid })
@@ -86,11 +95,11 @@ export async function checkRefreshToken(
  * `token_revoked`, also for a session that never existed: a leaked secret can sign any claims.
  */
 export async function requireLiveSession(
-  { db }: Isolate,
+  isolate: Isolate,
   { sid, sub }: AccessClaims,
   now: number,
 ): Promise<Session> {
-  const session = await findSession(db, sid, now)
+  const session = await findSession(isolate.db, lifetimesOf(isolate, sid), now)
   if (session?.username === sub) return session
   throw new AppError('token_revoked', { reason: 'the session is not live', sid })
 }

@@ -40,3 +40,9 @@ export type AccessClaims = z.output<typeof AccessSchema>
 /** `jti` is the session's id, a dot, and its generation. */
 export type RefreshClaims = z.output<typeof RefreshSchema>
 export type Claims = AccessClaims | RefreshClaims
+
+/**
+ * The audience of refresh tokens: a service that knows only jwks.json must not accept one as an access
+ * token (RFC 8725 3.12).
+ */
+export const toRefreshAudience = (audience: string): string => `${audience}/refresh`

@@ -5,6 +5,7 @@ import { sign } from 'hono/jwt'
 import type { Session } from '../../db/sessions.ts'
 import type { Isolate } from '../../isolate.ts'
 import { randomId } from '../encoding.ts'
+import { toRefreshAudience } from './claims.ts'
 
 /** Both tokens of a session. Lifetimes are in seconds from now. */
 export type IssuedTokens = {
@@ -27,7 +28,6 @@ export async function issueTokens(
   const { signing } = (await isolate.keyRing()).current
   const common = {
     iss: JWT_ISSUER,
-    aud: JWT_AUDIENCE,
     sub: session.username,
     sid: session.id,
     auth_time: session.createdAt,
@@ -35,6 +35,7 @@ export async function issueTokens(
   const accessExpiresAt = Math.min(now + ACCESS_TOKEN_SECONDS, session.expiresAt)
   const access = {
     ...common,
+    aud: JWT_AUDIENCE,
     type: 'access',
     jti: randomId(),
     roles: session.roles,
@@ -43,6 +44,7 @@ export async function issueTokens(
   }
   const refresh = {
     ...common,
+    aud: toRefreshAudience(JWT_AUDIENCE),
     type: 'refresh',
     jti: `${session.id}.${session.generation}`,
     iat: session.rotatedAt,

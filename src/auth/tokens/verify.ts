@@ -6,7 +6,7 @@ import type { Settings } from '../../config.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Key, KeyRing } from '../keys/key-ring.ts'
-import { type Claims, ClaimsSchema, HeaderSchema } from './claims.ts'
+import { type Claims, ClaimsSchema, HeaderSchema, toRefreshAudience } from './claims.ts'
 import { parseCompactJws, parseSegment } from './compact-jws.ts'
 
 /** How far two clocks may differ. */
@@ -23,7 +23,9 @@ export async function verifyToken(isolate: Isolate, token: string, now: number):
   const cached = tokenCache.get(token)
   const claims = cached ?? (await verifyAndParse(token, await isolate.keyRing()))
   if (claims.iss !== settings.JWT_ISSUER) throw invalid('another issuer')
-  if (claims.aud !== settings.JWT_AUDIENCE) throw invalid('another audience')
+  const { JWT_AUDIENCE: audience } = settings
+  const expected = claims.type === 'access' ? audience : toRefreshAudience(audience)
+  if (claims.aud !== expected) throw invalid('another audience')
   checkTimes(claims, settings, now)
   if (!cached && claims.type === 'access') tokenCache.add(token, claims)
   return claims
@@ -66,7 +68,11 @@ export async function verifySignature(
 function checkTimes(claims: Claims, { ACCESS_TOKEN_SECONDS }: Settings, now: number): void {
   const { type, iat, nbf = iat, exp } = claims
   if (Math.max(iat, nbf) > now + CLOCK_TOLERANCE_SECONDS) throw invalid('not yet valid')
-  // A shortened lifetime applies at once: revoked sessions are not remembered for longer.
-  const end = type === 'access' ? Math.min(exp, iat + ACCESS_TOKEN_SECONDS) : exp
-  if (end <= now - CLOCK_TOLERANCE_SECONDS) throw new AppError('token_expired')
+  // A shortened lifetime applies at once: revoked sessions are not remembered for longer. A refresh token
+  // expires exactly with its session's row, without tolerance.
+  const isExpired =
+    type === 'access'
+      ? Math.min(exp, iat + ACCESS_TOKEN_SECONDS) <= now - CLOCK_TOLERANCE_SECONDS
+      : exp <= now
+  if (isExpired) throw new AppError('token_expired')
 }

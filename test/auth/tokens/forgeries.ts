@@ -213,7 +213,7 @@ const FORMS: Forgery[] = [
   [
     'the access token as a refresh token',
     REFRESH,
-    (g) => remint(g, { type: 'refresh', jti: 'a.0' }),
+    (g) => remint(g, { type: 'refresh', jti: 'a.0', aud: 'latchkey/refresh' }),
   ],
   encodedAs('padding after the header', (first, second) => `${pad(first)}.${second}`),
   encodedAs('padding after the payload', (first, second) => `${first}.${pad(second)}`),

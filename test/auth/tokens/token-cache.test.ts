@@ -135,7 +135,7 @@ describe('tokens that are never cached', () => {
   })
 
   it('the signature of a refresh token is checked each time, because it is used only once', async () => {
-    await expectTwice(await mint({ type: 'refresh', jti: 's.1' }), 'cosmo')
+    await expectTwice(await mint({ type: 'refresh', jti: 's.1', aud: 'you/refresh' }), 'cosmo')
   })
 
   it(`the signature of a token of more than ${MAX_LENGTH} characters is checked each time`, async () => {
