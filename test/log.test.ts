@@ -47,8 +47,9 @@ it('each event of a session is logged once and only with the documented fields (
     current_password: COSMO.password,
     new_password: 'correct horse battery',
   })
-  await isolate.fetch('/me/password', { method: 'PUT', headers, body })
-  await isolate.post('/logout?scope=all', other.access_token)
+  const changed = await isolate.fetch('/me/password', { method: 'PUT', headers, body })
+  const { access_token: started } = await changed.json<{ access_token: string }>()
+  await isolate.post('/logout?scope=all', started)
   expect(events().map(({ event }) => event)).toEqual([
     'login.succeeded',
     'login.succeeded',

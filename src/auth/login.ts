@@ -8,7 +8,7 @@ import type { Isolate } from '../isolate.ts'
 import { recordAttempt, withHashSlot } from './brute-force.ts'
 import { hashPassword, verifyPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
-import { type ClientInfo, startSession } from './sessions/sessions.ts'
+import { type ClientInfo, completeStart, startSession, toNewSession } from './sessions/sessions.ts'
 
 type Credentials = { username: string; password: string; client: ClientInfo }
 
@@ -52,38 +52,41 @@ async function checkPassword(
 
 type PasswordChange = {
   username: string
-  /** The session that asks, which goes on. */
+  /** The session that asks. */
   sid: string
-  address: string
+  client: ClientInfo
   current: string
   next: string
 }
 
 /**
- * Changes a user's password, which is counted like a login, and revokes their other sessions. Throws
- * `input_invalid` or `password_wrong` with the field that is wrong, `token_revoked`,
+ * Changes a user's password, which is counted like a login, revokes all of their sessions and returns a new one.
+ * Throws `input_invalid` or `password_wrong` with the field that is wrong, `token_revoked`,
  * `too_many_attempts` or `busy`.
  */
 export async function changePassword(
   isolate: Isolate,
-  { username, sid, address, current, next }: PasswordChange,
+  { username, sid, client, current, next }: PasswordChange,
   now: number,
-): Promise<void> {
-  const { db, argon2id } = isolate
+): Promise<Session> {
+  const { db, argon2id, settings } = isolate
   const problem = await validateNewPassword(isolate, next, username)
   if (problem) throw new AppError('input_invalid', { error: { new_password: [problem] } })
-  await withHashSlot(async () => {
-    const { user, counters } = await recordAttempt(isolate, { username, address }, now)
+  return withHashSlot(async () => {
+    const attempt = await recordAttempt(isolate, { username, address: client.address }, now)
+    const { user, counters: clear } = attempt
     const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
     if (!user || !matches) {
       const error = { current_password: ['Wrong password.'] }
       const reason = 'wrong current password'
       throw new AppError('password_wrong', { reason, error, username })
     }
-    const passwordHash = hashPassword(next, argon2id)
-    const revoked = await changePasswordHash(db, { user, sid, passwordHash, clear: counters }, now)
-    if (!revoked)
-      throw new AppError('token_revoked', { reason: 'session or password changed', sid })
-    isolate.revokedSessions.add(revoked)
+    const session = toNewSession(isolate, client, now)
+    const changed = { id: user.id, passwordHash: hashPassword(next, argon2id) }
+    const login = { user: changed, session, clear, maxSessions: settings.MAX_SESSIONS }
+    const change = { oldHash: user.passwordHash, sid, login }
+    const started = await changePasswordHash(db, change, now)
+    if (!started) throw new AppError('token_revoked', { reason: 'changed meanwhile', sid })
+    return completeStart(isolate, { ...session, username }, started)
   })
 }

@@ -118,12 +118,12 @@ export const OPERATIONS: Record<string, Operation> = {
   'PUT /me/password': {
     example: {
       body: { current_password: 'space-corgi', new_password: 'a dog in a rocket, barking' },
-      response: { message: 'Password changed' },
+      response: TOKENS,
     },
-    summary: 'Changes the password and revokes the other sessions',
+    summary: 'Changes the password, revokes all sessions and returns the tokens of a new one',
     security: ['bearer'],
     body: PasswordBody,
-    responses: { ...GUARDED, ...BODY, 200: Message },
+    responses: { ...GUARDED, ...BODY, 200: responses.TokenResponse },
   },
   'GET /users': {
     example: { response: { users: [ADA], next: null } },

@@ -38,6 +38,7 @@ export const LoginBody = exactly({
 export const PasswordBody = exactly({
   current_password: requiredString,
   new_password: requiredString,
+  cookie: z._default(boolean, false),
 })
 
 const MAX_ROLES = 50

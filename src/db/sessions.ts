@@ -32,28 +32,35 @@ const USER_MAY_LOG_IN =
 const BEGUN = `max(?4, 1 + coalesce(
   (SELECT max(revoked_at) FROM sessions WHERE user_id = ${NO_USER}), 0))`
 
-type NewSession = Pick<Session, 'id' | 'createdAt' | 'expiresAt'> & {
+export type NewSession = Pick<Session, 'id' | 'createdAt' | 'expiresAt'> & {
   userAgent: string
   country: string
 }
-type Login = {
+export type Login = {
   user: { id: number; passwordHash: string }
   session: NewSession
-  /** The counters of the attempt, which is taken back. */
+  /** The counters of the attempt, which is cleared. */
   clear: Counters | undefined
   maxSessions: number
 }
 
+export type Started = { roles: string[]; createdAt: number; revoked: string[] }
+
 /**
  * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
  * the last revocation of all sessions, also by a clock that is behind or in the same second. Returns
- * the user's current roles and the revoked ids; undefined when the user was disabled or their
- * password was changed since it was checked.
+ * undefined when the user was disabled or their password was changed since it was checked.
  */
-export async function insertSession(
+export async function insertSession(db: D1Database, login: Login): Promise<Started | undefined> {
+  const [inserted, revoked] = await runBatch(db, toStatements(db, login))
+  return toStarted(inserted, idsOf(revoked))
+}
+
+/** Returns the statements of `insertSession`; `toStarted` reads the result of the first one. */
+export function toStatements(
   db: D1Database,
   { user, session, clear, maxSessions }: Login,
-): Promise<{ roles: string[]; createdAt: number; revoked: string[] } | undefined> {
+): D1PreparedStatement[] {
   const { id, createdAt, expiresAt, userAgent, country } = session
   const insert = `INSERT INTO sessions
       (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
@@ -66,13 +73,19 @@ export async function insertSession(
       ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?3
     ) RETURNING id`
   const values = [id, user.id, user.passwordHash, createdAt, expiresAt, userAgent, country]
-  const [inserted, revoked] = await runBatch(db, [
+  return [
     prepare(db, insert, values),
     prepare(db, revokeOldest, [user.id, createdAt, maxSessions]),
     ...(clear ? clearFailures(db, clear) : []),
-  ])
+  ]
+}
+
+export function toStarted(
+  inserted: D1Result<unknown> | undefined,
+  revoked: string[],
+): Started | undefined {
   const [row] = (inserted?.results ?? []) as { roles: string; createdAt: number }[]
-  return row && { ...row, roles: JSON.parse(row.roles), revoked: idsOf(revoked) }
+  return row && { ...row, roles: JSON.parse(row.roles), revoked }
 }
 
 /** A session, and the lifetimes that are set now: they hold at once, also when they were lowered. */

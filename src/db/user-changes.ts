@@ -1,7 +1,7 @@
 // Changes of a user: the change and the revocation of the user's sessions are one transaction.
 
-import { clearFailures, type Counters } from './login-failures.ts'
 import { idsOf, prepare, runBatch } from './query.ts'
+import { type Login, type Started, toStarted, toStatements } from './sessions.ts'
 import { foldUsername, selectUser, type User, USER_COLUMNS, userOf } from './users.ts'
 
 /** What is left out stays unchanged. */
@@ -136,30 +136,31 @@ export async function insertUser(
   return userOf(inserted) ?? (may?.results.length === 0 ? 'no_authority' : 'taken')
 }
 
-type PasswordChange = { user: User; sid: string; passwordHash: string; clear: Counters }
+/** The session `sid` asks for it; `login` starts a new one with the new hash. */
+type PasswordChange = { oldHash: string; sid: string; login: Login }
 
 /**
- * Changes the password of the user of session `sid`, revokes their other sessions and takes back the
- * attempt, in one transaction. Returns the revoked ids; undefined, and nothing is changed, when the
- * password or the session has changed in the meantime.
+ * Changes a user's password, revokes all of their sessions and starts a new one, in one transaction. Returns
+ * undefined, and nothing is changed, when the password or the session has changed in the meantime.
  */
 export async function changePasswordHash(
   db: D1Database,
-  { user, sid, passwordHash, clear }: PasswordChange,
+  { oldHash, sid, login }: PasswordChange,
   now: number,
-): Promise<string[] | undefined> {
+): Promise<Started | undefined> {
+  const { id, passwordHash } = login.user
   const update = `UPDATE users SET password_hash = ?3
     WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND EXISTS (
       SELECT 1 FROM sessions
       WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL AND expires_at > ?5)`
-  const revokeOthers = `UPDATE sessions SET revoked_at = ?4
-    WHERE user_id = ?1 AND id <> ?2 AND revoked_at IS NULL
-      AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?3)
+  const revokeAll = `UPDATE sessions SET revoked_at = ?3
+    WHERE user_id = ?1 AND revoked_at IS NULL
+      AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2)
     RETURNING id`
-  const [changed, revoked] = await runBatch(db, [
-    prepare(db, update, [user.id, user.passwordHash, passwordHash, sid, now]),
-    prepare(db, revokeOthers, [user.id, sid, passwordHash, now]),
-    ...clearFailures(db, clear),
+  const [, revoked, inserted] = await runBatch(db, [
+    prepare(db, update, [id, oldHash, passwordHash, sid, now]),
+    prepare(db, revokeAll, [id, passwordHash, now]),
+    ...toStatements(db, login),
   ])
-  return changed?.meta.changes === 1 ? idsOf(revoked) : undefined
+  return toStarted(inserted, idsOf(revoked))
 }

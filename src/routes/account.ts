@@ -6,11 +6,11 @@ import type { AppEnv } from '../app-env.ts'
 import { changePassword } from '../auth/login.ts'
 import { PasswordBody } from '../contract/requests.ts'
 import type { AccountResponse } from '../contract/responses.ts'
-import { readNetwork } from '../http/client-address.ts'
-import { logEvent } from '../http/request-log.ts'
+import { readClientInfo } from '../http/client-address.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { loginRateLimit } from '../middleware/rate-limit.ts'
 import { validateJson } from '../middleware/validate.ts'
+import { completeLogin } from './login.ts'
 
 export const account = new Hono<AppEnv>()
   .get('/me', jwtRequired(), (c) => {
@@ -20,9 +20,8 @@ export const account = new Hono<AppEnv>()
   .put('/me/password', jwtRequired(), loginRateLimit, validateJson(PasswordBody), async (c) => {
     const { isolate, now } = c.var
     const { sub: username, sid } = c.var.user
-    const { current_password: current, new_password: next } = c.req.valid('json')
-    const change = { username, sid, address: readNetwork(c), current, next }
-    await changePassword(isolate, change, now)
-    await logEvent(c, 'info', { event: 'password.changed' })
-    return c.json({ message: 'Password changed' })
+    const { current_password: current, new_password: next, cookie } = c.req.valid('json')
+    const change = { username, sid, client: readClientInfo(c), current, next }
+    const session = await changePassword(isolate, change, now)
+    return completeLogin(c, session, { event: 'password.changed', cookie })
   })

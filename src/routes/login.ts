@@ -32,18 +32,18 @@ export const login = new Hono<AppEnv>().post(
 
 /** Logs a new session, revokes the one that it replaces in this browser, and responds with its tokens. */
 export async function completeLogin(
-  c: Context<AppEnv>,
+  c: Context,
   session: Session,
   { event, cookie }: { event: string; cookie: boolean },
 ) {
   await logEvent(c, 'info', { event, username: session.username, sid: session.id })
   if (cookie) await revokeReplacedSession(c)
-  return sendTokens(c, await issueTokens(c.var.isolate, session, c.var.now), { cookie })
+  return sendTokens(c, await issueTokens(c.get('isolate'), session, c.get('now')), { cookie })
 }
 
 /** Revokes the session whose cookie a login is about to replace (ASVS 7.2.4). */
-async function revokeReplacedSession(c: Context<AppEnv>): Promise<void> {
-  const { isolate, now } = c.var
+async function revokeReplacedSession(c: Context): Promise<void> {
+  const [isolate, now] = [c.get('isolate'), c.get('now')]
   try {
     const token = readRefreshCookie(c)
     if (!token) return

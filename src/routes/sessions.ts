@@ -11,6 +11,10 @@ import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateQuery } from '../middleware/validate.ts'
 
+/** Rounds down to the hour: a thief who knew when its owner refreshes could stay within the grace. */
+const toHour = ({ createdAt, rotatedAt }: SessionEntry) =>
+  Math.max(createdAt, rotatedAt - (rotatedAt % 3600))
+
 /** Converts a page of sessions; `sid` is the session of the request. */
 export const toSessionList = (
   { entries, next }: { entries: SessionEntry[]; next: string | null },
@@ -19,7 +23,7 @@ export const toSessionList = (
   sessions: entries.map((entry) => ({
     id: entry.id,
     created_at: entry.createdAt,
-    refreshed_at: entry.rotatedAt,
+    refreshed_at: entry.id === sid ? toHour(entry) : entry.rotatedAt,
     expires_at: entry.expiresAt,
     user_agent: entry.userAgent,
     country: entry.country,

@@ -45,7 +45,7 @@ it.each<
   [2, 2, 'GET /sessions', (i, t) => i.get('/sessions', t.access_token)],
   [2, 2, 'DELETE /sessions/x', (i, t) => send(i, 'DELETE', '/sessions/x', t.access_token, {})],
   [
-    9,
+    11,
     4,
     'PUT /me/password',
     (i, t) =>

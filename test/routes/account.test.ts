@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 
-import { COSMO, addUser, getWithToken, postJson, startSession } from '../helpers.ts'
+import { COSMO, type Tokens, addUser, getWithToken, postJson, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
 const isolate = createIsolate()
@@ -42,20 +42,22 @@ it('the Worker reads the user and roles from the token only, not from headers, c
 })
 
 describe('PUT /me/password', () => {
-  it('a password change with the current password succeeds and ends the other sessions (ASVS 6.2.2, 7.4.3)', async () => {
+  it('a password change with the current password revokes all sessions and returns the tokens of a new one (ASVS 6.2.2, 7.2.4, 7.4.3)', async () => {
     const [current, other] = [await startSession(), await startSession()]
     const response = await changePassword(current.access_token, {
       current_password: COSMO.password,
       new_password: NEW_PASSWORD,
     })
     expect(response.status).toBe(200)
-    expect(await response.text()).toBe('{"message":"Password changed"}')
+    const started = await response.json<Tokens>()
     expect(await tryLogin(COSMO.password)).toBe(401)
     expect(await tryLogin(NEW_PASSWORD)).toBe(200)
     expect((await isolate.get('/protected', other.access_token)).status).toBe(401)
     expect((await isolate.post('/refresh', other.refresh_token)).status).toBe(401)
-    expect((await isolate.get('/protected', current.access_token)).status).toBe(200)
-    expect((await isolate.post('/refresh', current.refresh_token)).status).toBe(200)
+    expect((await isolate.get('/protected', current.access_token)).status).toBe(401)
+    expect((await isolate.post('/refresh', current.refresh_token)).status).toBe(401)
+    expect((await isolate.get('/protected', started.access_token)).status).toBe(200)
+    expect((await isolate.post('/refresh', started.refresh_token)).status).toBe(200)
   })
 
   it.each([

@@ -1,7 +1,14 @@
 // Sessions: started by a login, continued by refreshing, revoked by logout or reuse.
 
 import { markOthersRevoked, markOwnRevoked, markRevoked } from '../../db/session-revocation.ts'
-import { findSession, insertSession, rotateSession, type Session } from '../../db/sessions.ts'
+import {
+  findSession,
+  insertSession,
+  type NewSession,
+  rotateSession,
+  type Session,
+  type Started,
+} from '../../db/sessions.ts'
 import type { Counters } from '../../db/login-failures.ts'
 import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
@@ -23,21 +30,33 @@ export async function startSession(
   { user, client, clear }: Login,
   now: number,
 ): Promise<Session> {
-  const { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS, MAX_SESSIONS } = isolate.settings
-  const session = {
+  const session = toNewSession(isolate, client, now)
+  const maxSessions = isolate.settings.MAX_SESSIONS
+  const started = await insertSession(isolate.db, { user, session, clear, maxSessions })
+  if (!started) throw new AppError('bad_credentials', { reason: 'changed during the login' })
+  return completeStart(isolate, { ...session, username: user.username }, started)
+}
+
+/** Returns the row of a session that is about to start. */
+export function toNewSession(isolate: Isolate, client: ClientInfo, now: number): NewSession {
+  const { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS } = isolate.settings
+  return {
     id: randomId(),
     userAgent: client.userAgent.replaceAll(/\p{C}/gu, '').slice(0, MAX_USER_AGENT),
     country: client.country,
     createdAt: now,
     expiresAt: now + Math.min(SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS),
   }
-  const login = { user, session, clear, maxSessions: MAX_SESSIONS }
-  const started = await insertSession(isolate.db, login)
-  if (!started) throw new AppError('bad_credentials', { reason: 'changed during the login' })
-  isolate.revokedSessions.add(started.revoked)
-  const { roles, createdAt } = started
-  const { username } = user
-  return { ...session, username, roles, createdAt, generation: 0, rotatedAt: createdAt }
+}
+
+/** Makes what a start has revoked known here at once, and returns the session. */
+export function completeStart(
+  isolate: Isolate,
+  session: NewSession & { username: string },
+  { roles, createdAt, revoked }: Started,
+): Session {
+  isolate.revokedSessions.add(revoked)
+  return { ...session, roles, createdAt, generation: 0, rotatedAt: createdAt }
 }
 
 /**
