@@ -90,6 +90,8 @@ export function toStarted(
 
 /** A session, and the lifetimes that are set now: they hold at once, also when they were lowered. */
 type Lookup = { id: string; idleSeconds: number; maxSeconds: number }
+/** `network` is a keyed hash of the network that asks. */
+type Repeat = { generation: number; network: string }
 
 const LIVE = `sessions.id = ?1 AND revoked_at IS NULL
   AND min(expires_at, rotated_at + ?3, sessions.created_at + ?4) > ?2`
@@ -97,15 +99,30 @@ const LIVE = `sessions.id = ?1 AND revoked_at IS NULL
 /** Moves a live session to its next generation; returns undefined when it is not live or not at `generation`. */
 export async function rotateSession(
   db: D1Database,
-  { id, generation, idleSeconds, maxSeconds }: Lookup & { generation: number },
+  { id, generation, network, idleSeconds, maxSeconds }: Lookup & Repeat,
   now: number,
 ): Promise<Session | undefined> {
-  const sql = `UPDATE sessions SET generation = generation + 1, rotated_at = ?2,
+  const sql = `UPDATE sessions SET generation = generation + 1, rotated_at = ?2, network = ?6,
       expires_at = min(?2 + ?3, created_at + ?4)
     WHERE ${LIVE} AND generation = ?5 AND ${USER_MAY_LOG_IN}
     RETURNING ${COLUMNS}`
-  const [row] = await select<SessionRow>(db, sql, [id, now, idleSeconds, maxSeconds, generation])
+  const values = [id, now, idleSeconds, maxSeconds, generation, network]
+  const [row] = await select<SessionRow>(db, sql, values)
   return row && toSession(row)
+}
+
+/**
+ * Whether the previous token of a live session may be repeated: from the network that refreshed it always, from
+ * others `max` times in the session's life.
+ */
+export async function countRepeat(
+  db: D1Database,
+  { id, network }: { id: string; network: string },
+  max: number,
+): Promise<boolean> {
+  const sql = `UPDATE sessions SET foreign_repeats = foreign_repeats + (network <> ?2)
+    WHERE id = ?1 AND revoked_at IS NULL AND (network = ?2 OR foreign_repeats < ?3)`
+  return (await change(db, sql, [id, network, max])) === 1
 }
 
 /** Returns a live session; undefined when it is revoked or expired, or its user may not log in. */

@@ -17,6 +17,9 @@ export type Key = {
   header: string
   signing: SigningKey
   verifying: CryptoKey
+  /** An HMAC key from which the one of `keyedHash` is derived, at its first use. */
+  root: CryptoKey
+  hashing?: CryptoKey
   publicJwk: PublicJwk | undefined
 }
 
@@ -67,6 +70,23 @@ const utf8 = new TextEncoder()
 const toHeader = ({ alg, kid }: { alg: Algorithm; kid: string }): string =>
   toBase64url(utf8.encode(JSON.stringify({ alg, typ: 'JWT', kid })))
 
+const importHmac = (bytes: Uint8Array | ArrayBuffer) =>
+  crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, [
+    'sign',
+    'verify',
+  ])
+
+/**
+ * Returns a hash of what must not be guessed from the database, as plain hashes of addresses and names are. Its
+ * key is derived from the one that signs: one key, one purpose (RFC 8725 3.1).
+ */
+export async function keyedHash({ current: key }: KeyRing, parts: string[]): Promise<string> {
+  const sign = (hmac: CryptoKey, text: string) =>
+    crypto.subtle.sign('HMAC', hmac, utf8.encode(text))
+  key.hashing ??= await importHmac(await sign(key.root, 'latchkey keyed hash'))
+  return toBase64url(new Uint8Array(await sign(key.hashing, JSON.stringify(parts))))
+}
+
 async function importSharedSecret(secret: string): Promise<Key> {
   const bytes = utf8.encode(secret)
   if (secret === '') throw new KeyProblem(`is not set: ${HOW_TO}`)
@@ -74,13 +94,13 @@ async function importSharedSecret(secret: string): Promise<Key> {
     throw new KeyProblem(`is shorter than ${MIN_BYTES} bytes: ${HOW_TO}`)
   if (PLACEHOLDER.test(secret) || new Set(secret).size < MIN_DISTINCT)
     throw new KeyProblem(`is a placeholder or far too regular: ${HOW_TO}`)
-  const hmac = { name: 'HMAC', hash: 'SHA-256' }
-  const key = await crypto.subtle.importKey('raw', bytes, hmac, false, ['sign', 'verify'])
+  const key = await importHmac(bytes)
   // Keyed, so that the public `kid` is no easier to test guesses against than a token.
-  const digest = await crypto.subtle.sign(hmac, key, utf8.encode('latchkey kid'))
+  const digest = await crypto.subtle.sign('HMAC', key, utf8.encode('latchkey kid'))
   const name = { alg: 'HS256', kid: toHex(new Uint8Array(digest, 0, 8)) } as const
   const signing = Object.assign(key, name)
-  return { ...name, header: toHeader(name), signing, verifying: key, publicJwk: undefined }
+  const header = toHeader(name)
+  return { ...name, header, signing, verifying: key, root: key, publicJwk: undefined }
 }
 
 const EC = {
@@ -108,7 +128,8 @@ async function importPrivateJwk(text: string): Promise<Key> {
     if (!(await crypto.subtle.verify(usage, verifying, signature, proof)))
       throw new KeyProblem('has private and public halves that do not match')
     const publicJwk = { ...toPublicJwk(jwk), ...name, use: 'sig' } as const
-    return { ...name, header: toHeader(name), signing, verifying, publicJwk }
+    const root = await importHmac(utf8.encode(jwk.d))
+    return { ...name, header: toHeader(name), signing, verifying, root, publicJwk }
   } catch (error) {
     // A DOMException: Web Crypto rejects the numbers.
     throw error instanceof KeyProblem

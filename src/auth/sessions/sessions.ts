@@ -2,6 +2,7 @@
 
 import { markOthersRevoked, markOwnRevoked, markRevoked } from '../../db/session-revocation.ts'
 import {
+  countRepeat,
   findSession,
   insertSession,
   type NewSession,
@@ -14,6 +15,7 @@ import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
 import { randomId } from '../encoding.ts'
+import { keyedHash } from '../keys/key-ring.ts'
 import type { AccessClaims, RefreshClaims } from '../tokens/claims.ts'
 
 /** Where a login comes from. `address` is a network: an IPv4 address, or an IPv6 /64. */
@@ -60,17 +62,40 @@ export function completeStart(
 }
 
 /**
+ * How often in a session's life the previous token may be repeated from another network than the one that
+ * refreshed: a client that lost its response may have moved, but not again and again.
+ */
+const MAX_FOREIGN_REPEATS = 3
+
+/**
  * Moves the session of a refresh token to its next generation. The previous token, within the grace, gets
- * the session as it is, so that lost responses and several tabs converge. Throws `token_revoked` or
- * `token_reused`.
+ * the session as it is (`isRepeated`), so that lost responses and several tabs converge. Throws
+ * `token_revoked` or `token_reused`.
  */
 export async function refreshSession(
   isolate: Isolate,
-  claims: RefreshClaims,
+  { claims, address }: { claims: RefreshClaims; address: string },
   now: number,
-): Promise<Session> {
-  const rotation = { ...lifetimesOf(isolate, claims.sid), generation: generationOf(claims) }
-  return (await rotateSession(isolate.db, rotation, now)) ?? checkRefreshToken(isolate, claims, now)
+): Promise<{ session: Session; isRepeated: boolean }> {
+  const { sid: id } = claims
+  const network = await keyedHash(await isolate.keyRing(), ['network', address])
+  const rotation = { ...lifetimesOf(isolate, id), generation: generationOf(claims), network }
+  const rotated = await rotateSession(isolate.db, rotation, now)
+  if (rotated) return { session: rotated, isRepeated: false }
+  const session = await checkRefreshToken(isolate, claims, now)
+  if (await countRepeat(isolate.db, { id, network }, MAX_FOREIGN_REPEATS))
+    return { session, isRepeated: true }
+  throw await revokeReused(isolate, session, { reason: 'repeated from other networks', now })
+}
+
+/** Revokes a session whose refresh token was used twice (RFC 9700 4.14.2), and returns the error to throw. */
+async function revokeReused(
+  isolate: Isolate,
+  { id: sid, username }: Session,
+  { reason, now }: { reason: string; now: number },
+): Promise<AppError> {
+  const revoked = await revokeSession(isolate, sid, now)
+  return new AppError(revoked ? 'token_reused' : 'token_revoked', { reason, username, sid })
 }
 
 /** The lifetimes that are set now: a session that began under longer ones is held to these. */
@@ -96,7 +121,6 @@ export async function checkRefreshToken(
   const session = await findSession(isolate.db, lifetimesOf(isolate, sid), now)
   if (!session) throw new AppError('token_revoked', { reason: 'the session is revoked', sid })
   const behind = session.generation - generationOf(claims)
-  const { username } = session
   // Ahead: the database was restored to an earlier state.
   if (behind < 0) throw new AppError('token_revoked', { reason: 'unknown generation', sid })
   if (behind === 0) return session
@@ -104,9 +128,7 @@ export async function checkRefreshToken(
   const isWithinGrace =
     REFRESH_GRACE_SECONDS > 0 && now - session.rotatedAt <= REFRESH_GRACE_SECONDS
   if (behind === 1 && isWithinGrace) return session
-  const revoked = await revokeSession(isolate, sid, now)
-  const reason = `${behind} generations old`
-  throw new AppError(revoked ? 'token_reused' : 'token_revoked', { reason, username, sid })
+  throw await revokeReused(isolate, session, { reason: `${behind} generations old`, now })
 }
 
 /**

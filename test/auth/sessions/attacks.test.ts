@@ -265,3 +265,54 @@ describe('lists', () => {
     expect(await response.json()).toEqual({ error })
   })
 })
+
+describe('the grace for lost responses', () => {
+  const refreshFrom = (address: string, token: string) =>
+    createIsolate().fetch('/refresh', {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}`, 'CF-Connecting-IP': address },
+    })
+  const readToken = async (response: Response) =>
+    (await response.json<{ refresh_token: string }>()).refresh_token
+
+  it('tabs of one network may repeat the previous token as often as they like, and each time is logged', async () => {
+    const { refresh_token: first } = await startSession()
+    const next = await readToken(await refreshFrom('192.0.2.1', first))
+    logged.length = 0
+    for (let tab = 0; tab < 10; tab += 1)
+      expect(await readToken(await refreshFrom('192.0.2.1', first))).toBe(next)
+    expect(events()).toEqual(Array.from({ length: 10 }, () => 'session.refresh_repeated'))
+  })
+
+  it('a client that lost its response and has moved to another network gets the same successor', async () => {
+    const { refresh_token: first } = await startSession()
+    const next = await readToken(await refreshFrom('192.0.2.1', first))
+    expect(await readToken(await refreshFrom('198.51.100.9', first))).toBe(next)
+  })
+
+  it('a thief in another network who uses every grace window is noticed, and the session is revoked', async () => {
+    let { refresh_token: token } = await startSession()
+    const statuses: number[] = []
+    for (let round = 0; round < 5; round += 1) {
+      const next = await readToken(await refreshFrom('192.0.2.1', token))
+      statuses.push((await refreshFrom('198.51.100.9', token)).status)
+      if (statuses.at(-1) !== 200) break
+      token = next
+    }
+    expect(statuses).toEqual([200, 200, 200, 401])
+    expect(events()).toContain('session.reuse_detected')
+    expect((await refreshFrom('192.0.2.1', token)).status).toBe(401)
+  })
+
+  it('the database stores no address, nor a hash that could be guessed', async () => {
+    const { refresh_token: token } = await startSession()
+    await refreshFrom('192.0.2.1', token)
+    const network = await env.DB.prepare('SELECT network FROM sessions').first<string>('network')
+    expect(network).toMatch(/^[\w-]{43}$/)
+    for (const guess of ['192.0.2.1', '["network","192.0.2.1"]']) {
+      const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(guess))
+      const hash = btoa(String.fromCharCode(...new Uint8Array(digest)))
+      expect(network).not.toBe(hash.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', ''))
+    }
+  })
+})

@@ -117,7 +117,8 @@ it('a login creates no session if the user is disabled or the password changes d
 const addSessions = (count: number, expiresAt: number, revokedAt: number | null) =>
   env.DB.prepare(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-     INSERT INTO sessions
+     INSERT INTO sessions (id, user_id, generation, created_at, rotated_at, expires_at, revoked_at,
+       user_agent, country)
      SELECT 'bulk-' || ?2 || '-' || coalesce(?3, 'x') || '-' || i, 0, 0, 0, 0, ?2, ?3, '', '' FROM n`,
   )
     .bind(count, expiresAt, revokedAt)
