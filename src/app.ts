@@ -11,6 +11,7 @@ import { allowOrigins } from './middleware/cors.ts'
 import { httpsRequired } from './middleware/https.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { account } from './routes/account.ts'
+import { codes } from './routes/codes.ts'
 import { health } from './routes/health.ts'
 import { jwks } from './routes/jwks.ts'
 import { login } from './routes/login.ts'
@@ -48,6 +49,7 @@ const routes = app
   .route('/', logout)
   .route('/', sessions)
   .route('/', account)
+  .route('/', codes)
   .route('/users', users)
   // Last, because its guard covers every path that gets here.
   .route('/', protectedRoutes)

@@ -62,6 +62,7 @@ const SettingsSchema = z.object({
   LOGIN_WINDOW_SECONDS: positive,
   CORS_ORIGINS: origins,
   SIGNUP: z.enum(['closed', 'open'], 'must be closed or open'),
+  CODE_SECONDS: positive,
   PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })
 

@@ -62,6 +62,7 @@ export const ERRORS = {
     retryAfter: 60,
   },
   busy: { ...UNAVAILABLE, event: 'login.busy', retryAfter: 1 },
+  code_invalid: { status: 400, event: 'code.rejected' },
   input_invalid: { status: 400 },
   username_taken: { status: 409 },
   last_admin: { status: 409, error: 'The last admin must remain' },

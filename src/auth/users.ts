@@ -99,7 +99,8 @@ async function validateNewUser(
   })
 }
 
-function throwFieldErrors(problems: Record<string, string | undefined>): void {
+/** Throws `input_invalid` with the problem of each field that has one. */
+export function throwFieldErrors(problems: Record<string, string | undefined>): void {
   const errors = Object.entries(problems).flatMap(([field, problem]) =>
     problem ? [[field, [problem]]] : [],
   )
@@ -115,8 +116,11 @@ async function insertNewUser(
   const added = await insertUser(db, { ...user, passwordHash }, now)
   if (added === 'no_authority') throw noAuthority()
   if (added !== 'taken') return added
-  throw new AppError('username_taken', { error: { username: ['Is taken already.'] } })
+  throw usernameTaken()
 }
 
+export const usernameTaken = () =>
+  new AppError('username_taken', { error: { username: ['Is taken already.'] } })
+
 /** The admin was demoted, disabled, removed or logged out while the request was under way. */
-const noAuthority = () => new AppError('token_revoked', { reason: 'no longer an admin' })
+export const noAuthority = () => new AppError('token_revoked', { reason: 'no longer an admin' })

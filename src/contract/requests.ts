@@ -59,11 +59,14 @@ export const Roles = z
   )
 export const ROLE_RULE = `at most ${MAX_ROLES} roles of 1 to 64 characters and ${MAX_ROLES_BYTES} bytes in all, without control characters, quotes and backslashes`
 
+/** Without a password the user is invited: they choose it themselves, with a code. */
 export const UserBody = exactly({
   username: Username,
-  password: requiredString,
+  password: z.optional(requiredString),
   roles: z._default(Roles, []),
 })
+
+export const ResetBody = exactly({ code: requiredString, new_password: requiredString })
 
 /** What is left out stays unchanged. */
 export const UserPatch = exactly({

@@ -40,6 +40,19 @@ export type UserResponse = z.infer<typeof UserResponse>
 /** `after` of the next page. */
 const next = z.nullable(z.string())
 
+/** A one-time code, shown only here. */
+export const CodeResponse = z.strictObject({ code: z.string(), expires_at: z.int() })
+export type CodeResponse = z.infer<typeof CodeResponse>
+
+/** A new user; with `code`, if they are invited. */
+export const NewUserResponse = z.union([
+  UserResponse,
+  z.strictObject({ ...UserResponse.shape, ...CodeResponse.shape }),
+])
+export type NewUserResponse = z.infer<typeof NewUserResponse>
+
+export const UsernameResponse = z.strictObject({ username: z.string() })
+
 export const UserListResponse = z.strictObject({ users: z.array(UserResponse), next })
 
 export const SessionListResponse = z.strictObject({

@@ -23,13 +23,14 @@ const ANOTHER_ADMIN = `EXISTS (
  * Whether ?3, the session that asks for the change, is live and of an enabled admin at ?4; null is the
  * command line. A change of oneself has revoked that session one statement earlier.
  */
-const ACTOR_MAY = `(?3 IS NULL OR EXISTS (
+export const ACTOR_MAY = `(?3 IS NULL OR EXISTS (
   SELECT 1 FROM sessions AS own JOIN users AS actor ON actor.id = own.user_id
   WHERE own.id = ?3 AND own.expires_at > ?4 AND actor.disabled_at IS NULL
     AND (own.revoked_at IS NULL OR (own.revoked_at = ?4 AND actor.username = ?1))
     AND instr(actor.roles, '"admin"') > 0))`
 
-const SELECT_MAY = `SELECT ?1, ?2 WHERE ${ACTOR_MAY}`
+/** No row: the acting session may not make the change. */
+export const SELECT_MAY = `SELECT ?1, ?2 WHERE ${ACTOR_MAY}`
 
 /** `actor` is the session of the admin: it is checked where the change is made, not before. */
 type Target = { username: string; keepLastAdmin: boolean; actor?: string | undefined }
@@ -119,18 +120,20 @@ type NewUser = {
   actor?: string | undefined
 }
 
+/** ?1 username, ?2 folded, ?3 the acting session, ?4 now, ?5 hash, ?6 roles. */
+export const INSERT_USER = `INSERT INTO users (username, folded, password_hash, roles, created_at)
+  SELECT ?1, ?2, ?5, ?6, ?4 WHERE ${ACTOR_MAY}
+  ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`
+
 /** Adds a user; `taken`: the name exists already, regardless of case. */
 export async function insertUser(
   db: D1Database,
   { username, passwordHash, roles, actor }: NewUser,
   now: number,
 ): Promise<User | 'taken' | 'no_authority'> {
-  const sql = `INSERT INTO users (username, folded, password_hash, roles, created_at)
-    SELECT ?1, ?2, ?5, ?6, ?4 WHERE ${ACTOR_MAY}
-    ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`
   const conditions = [username, foldUsername(username), actor ?? null, now]
   const [inserted, may] = await runBatch(db, [
-    prepare(db, sql, [...conditions, passwordHash, JSON.stringify(roles)]),
+    prepare(db, INSERT_USER, [...conditions, passwordHash, JSON.stringify(roles)]),
     ...(actor === undefined ? [] : [prepare(db, SELECT_MAY, conditions)]),
   ])
   return userOf(inserted) ?? (may?.results.length === 0 ? 'no_authority' : 'taken')

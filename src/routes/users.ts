@@ -3,9 +3,10 @@
 import { Hono } from 'hono'
 
 import type { AppEnv } from '../app-env.ts'
+import { inviteUser } from '../auth/codes/codes.ts'
 import { createUser, removeUser, requireUser, updateUser } from '../auth/users.ts'
 import { PageQuery, UserBody, UserPatch, UserPath, UsersQuery } from '../contract/requests.ts'
-import type { UserResponse } from '../contract/responses.ts'
+import type { NewUserResponse, UserResponse } from '../contract/responses.ts'
 import { listSessions } from '../db/sessions.ts'
 import { listUsers, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
@@ -14,8 +15,8 @@ import { jwtRequired } from '../middleware/jwt.ts'
 import { validateJson, validatePath, validateQuery } from '../middleware/validate.ts'
 import { toSessionList } from './sessions.ts'
 
-/** A token that was left behind is useless here after this long. */
-const FRESH_SECONDS = 900
+/** A token that was left behind is useless after 15 minutes. */
+export const FRESH_ADMIN = { roles: ['admin'], fresh: 900 } as const
 
 const toUserResponse = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
   username,
@@ -25,17 +26,26 @@ const toUserResponse = ({ username, roles, createdAt, disabledAt }: User): UserR
 })
 
 export const users = new Hono<AppEnv>()
-  .use(jwtRequired({ roles: ['admin'], fresh: FRESH_SECONDS }))
+  .use(jwtRequired(FRESH_ADMIN))
   .get('/', validateQuery(UsersQuery), async (c) => {
     const page = await listUsers(c.var.isolate.db, c.req.valid('query'))
     return c.json({ users: page.users.map(toUserResponse), next: page.next })
   })
   .post('/', validateJson(UserBody), async (c) => {
     const { isolate, now } = c.var
-    const user = await createUser(isolate, { ...c.req.valid('json'), actor: c.var.user.sid }, now)
-    const { username: target } = user
-    await logEvent(c, 'info', { event: 'user.added', target })
-    return c.json(toUserResponse(user), 201, { Location: `/users/${encodeURIComponent(target)}` })
+    const { username, password, roles } = c.req.valid('json')
+    const location = { Location: `/users/${encodeURIComponent(username)}` }
+    const { sub, sid } = c.var.user
+    if (password !== undefined) {
+      const user = await createUser(isolate, { username, password, roles, actor: sid }, now)
+      await logEvent(c, 'info', { event: 'user.added', target: username })
+      return c.json<NewUserResponse, 201>(toUserResponse(user), 201, location)
+    }
+    const invitation = { username, roles, by: { username: sub, sid } }
+    const { user, code, expiresAt: expires_at } = await inviteUser(isolate, invitation, now)
+    await logEvent(c, 'info', { event: 'user.invited', target: username })
+    const response = { ...toUserResponse(user), code, expires_at }
+    return c.json<NewUserResponse, 201>(response, 201, location)
   })
   .get('/:username', validatePath(UserPath), async (c) => {
     const { username } = c.req.valid('param')

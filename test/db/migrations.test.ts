@@ -8,7 +8,14 @@ import { listUsers } from '../../src/db/users.ts'
 import { COSMO, startSession } from '../helpers.ts'
 
 it('the migrations upgrade the first version of the database, and its users can still log in', async () => {
-  const tables = ['login_failures', 'sessions', 'common_passwords', 'users', 'd1_migrations']
+  const tables = [
+    'codes',
+    'login_failures',
+    'sessions',
+    'common_passwords',
+    'users',
+    'd1_migrations',
+  ]
   await env.DB.batch(tables.map((table) => env.DB.prepare(`DROP TABLE ${table}`)))
   const own = env.MIGRATIONS.filter(({ name }) => name < '1000') // yours have numbers from 1000 on
   await applyD1Migrations(env.DB, own.slice(0, 2))

@@ -13,6 +13,7 @@ const PUBLIC = [
   'GET /health',
   'GET /ready',
   'POST /login',
+  'POST /reset-password',
   'POST /signup',
 ]
 

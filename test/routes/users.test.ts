@@ -44,11 +44,12 @@ const ROUTES: [method: string, path: string, body?: object][] = [
   ['DELETE', '/users/cosmo'],
   ['GET', '/users/cosmo/sessions'],
   ['DELETE', '/users/cosmo/sessions'],
+  ['POST', '/users/cosmo/reset-code'],
 ]
 const readTables = async () =>
   (
     await env.DB.batch(
-      ['users', 'sessions'].map((table) => env.DB.prepare(`SELECT * FROM ${table}`)),
+      ['users', 'sessions', 'codes'].map((table) => env.DB.prepare(`SELECT * FROM ${table}`)),
     )
   ).map(({ results }) => results)
 

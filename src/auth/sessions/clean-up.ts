@@ -1,5 +1,6 @@
 // What the cron trigger deletes: sessions without a valid token, and failures that no longer count.
 
+import { deleteCodes } from '../../db/codes.ts'
 import { deleteCounters } from '../../db/login-failures.ts'
 import { deleteSessions } from '../../db/sessions.ts'
 import type { Isolate } from '../../isolate.ts'
@@ -17,7 +18,8 @@ export async function cleanUp({ db, settings }: Isolate, now: number): Promise<n
   }
   const countedSince = now - settings.LOGIN_WINDOW_SECONDS
   const sessions = await inBatches(() => deleteSessions(db, before, BATCH_ROWS))
-  return sessions + (await inBatches(() => deleteCounters(db, countedSince, BATCH_ROWS)))
+  const codes = await inBatches(() => deleteCodes(db, now, BATCH_ROWS))
+  return sessions + codes + (await inBatches(() => deleteCounters(db, countedSince, BATCH_ROWS)))
 }
 
 async function inBatches(deleteBatch: () => Promise<number>): Promise<number> {

@@ -1,0 +1,103 @@
+// One-time codes with which users choose their own password: invitations and resets (OWASP ASVS 6.4.1).
+
+import {
+  findCodeUser,
+  insertInvited,
+  type NewCode,
+  redeemCode,
+  replaceCode,
+} from '../../db/codes.ts'
+import type { User } from '../../db/users.ts'
+import { AppError } from '../../errors.ts'
+import type { Isolate } from '../../isolate.ts'
+import { withHashSlot } from '../brute-force.ts'
+import { sha256, toHex } from '../encoding.ts'
+import { hashPassword } from '../passwords/hash.ts'
+import { validateNewPassword } from '../passwords/rules.ts'
+import { noAuthority, throwFieldErrors, usernameTaken } from '../users.ts'
+import { validateUsername } from '../usernames.ts'
+
+/** Base32 without the letters that are confused when they are read out (Douglas Crockford). */
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+const LENGTH = 26 // 5 bits each: 130 random bits
+
+/** Shown once, and stored as a hash only. `expiresAt` is in Unix seconds. */
+export type Code = { code: string; expiresAt: number }
+/** `by` is the admin and their session; undefined on the command line. */
+type Recipient = { username: string; by?: { username: string; sid: string } | undefined }
+
+/**
+ * Creates a user without a password, and the code with which they choose one. Throws `input_invalid`,
+ * `username_taken` or `token_revoked`.
+ */
+export async function inviteUser(
+  isolate: Isolate,
+  { roles, ...recipient }: Recipient & { roles: string[] },
+  now: number,
+): Promise<Code & { user: User }> {
+  throwFieldErrors({ username: validateUsername(recipient.username) })
+  const { code, row } = await createCode(isolate, recipient, now)
+  const user = await insertInvited(isolate.db, { ...row, roles }, now)
+  if (user === 'no_authority') throw noAuthority()
+  if (user === 'taken') throw usernameTaken()
+  return { user, code, expiresAt: row.expiresAt }
+}
+
+/**
+ * Creates a code with which a user chooses a new password, instead of an earlier code. Password and sessions
+ * stay until it is used. Throws `not_found`, also for a disabled user, or `token_revoked`.
+ */
+export async function createResetCode(
+  isolate: Isolate,
+  recipient: Recipient,
+  now: number,
+): Promise<Code> {
+  const { code, row } = await createCode(isolate, recipient, now)
+  const created = await replaceCode(isolate.db, row, now)
+  if (created === 'no_authority') throw noAuthority()
+  if (created === 'no_user') throw new AppError('not_found')
+  return { code, expiresAt: row.expiresAt }
+}
+
+async function createCode(
+  { settings }: Isolate,
+  { username, by }: Recipient,
+  now: number,
+): Promise<{ code: string; row: NewCode }> {
+  const random = crypto.getRandomValues(new Uint8Array(LENGTH))
+  const letters = Array.from(random, (byte) => ALPHABET[byte % ALPHABET.length]).join('')
+  const code = letters.replaceAll(/.{5}(?=.{5})/g, '$&-')
+  const expiresAt = now + settings.CODE_SECONDS
+  const createdBy = by?.username ?? ''
+  const codeHash = await hashCode(code)
+  return { code, row: { username, codeHash, expiresAt, createdBy, actor: by?.sid } }
+}
+
+/** Accepts a code as it is read out: in any case, with any separators, and with O for 0, I or L for 1. */
+const hashCode = async (code: string): Promise<string> => {
+  const letters = code.toLowerCase().replaceAll(/[^0-9a-z]/g, '')
+  return toHex(await sha256(letters.replaceAll('o', '0').replaceAll(/[il]/g, '1')))
+}
+
+/**
+ * Sets the password of the user of a code and revokes their sessions; returns the username. Costs one hash and
+ * throws the same `code_invalid` whether the code is unknown, used, expired, replaced or of a disabled user.
+ * Throws `input_invalid` for a password that is not allowed: then the code stays valid.
+ */
+export async function resetPassword(
+  isolate: Isolate,
+  { code, password }: { code: string; password: string },
+  now: number,
+): Promise<string> {
+  const { db, argon2id } = isolate
+  const codeHash = await hashCode(code)
+  const username = (await findCodeUser(db, codeHash, now)) ?? ''
+  throwFieldErrors({ new_password: await validateNewPassword(isolate, password, username) })
+  return withHashSlot(async () => {
+    const passwordHash = hashPassword(password, argon2id)
+    const reset = await redeemCode(db, { codeHash, passwordHash }, now)
+    if (!reset) throw new AppError('code_invalid', { error: { code: ['Not a valid code.'] } })
+    isolate.revokedSessions.add(reset.revoked)
+    return reset.username
+  })
+}

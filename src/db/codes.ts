@@ -1,0 +1,98 @@
+// The `codes` table: one-time codes with which users choose their password.
+
+import { change, idsOf, prepare, runBatch, select } from './query.ts'
+import { ACTOR_MAY, INSERT_USER, SELECT_MAY } from './user-changes.ts'
+import { foldUsername, type User, userOf } from './users.ts'
+
+/** `actor` is the session of the admin, checked where the code is written; undefined on the command line. */
+export type NewCode = {
+  username: string
+  codeHash: string
+  expiresAt: number
+  createdBy: string
+  actor?: string | undefined
+}
+
+type NotCreated = 'no_user' | 'no_authority'
+
+/** Creates the code of an enabled user, instead of an earlier one. */
+export async function replaceCode(
+  db: D1Database,
+  { username, codeHash, expiresAt, createdBy, actor }: NewCode,
+  now: number,
+): Promise<true | NotCreated> {
+  const conditions = [username, 0, actor ?? null, now]
+  const values = [...conditions, codeHash, expiresAt, createdBy]
+  const [inserted, may] = await runBatch(db, [
+    prepare(db, INSERT_CODE, values),
+    prepare(db, SELECT_MAY, conditions),
+  ])
+  if (inserted?.meta.changes === 1) return true
+  return may?.results.length === 0 ? 'no_authority' : 'no_user'
+}
+
+const INSERT_CODE = `INSERT OR REPLACE INTO codes (user_id, code_hash, expires_at, created_by)
+  SELECT id, ?5, ?6, ?7 FROM users
+  WHERE username = ?1 AND disabled_at IS NULL AND ${ACTOR_MAY}`
+
+/** Adds a user without a usable password, and their code, in one transaction. */
+export async function insertInvited(
+  db: D1Database,
+  { username, codeHash, expiresAt, createdBy, actor, roles }: NewCode & { roles: string[] },
+  now: number,
+): Promise<User | 'taken' | 'no_authority'> {
+  const conditions = [username, foldUsername(username), actor ?? null, now]
+  // Not a PHC string, so that no password matches it; unique, so that only this insert gets the code.
+  const unusable = `!${codeHash}`
+  const insertCode = `${INSERT_CODE} AND password_hash = ?8`
+  const [inserted, , may] = await runBatch(db, [
+    prepare(db, INSERT_USER, [...conditions, unusable, JSON.stringify(roles)]),
+    prepare(db, insertCode, [...conditions, codeHash, expiresAt, createdBy, unusable]),
+    prepare(db, SELECT_MAY, conditions),
+  ])
+  return userOf(inserted) ?? (may?.results.length === 0 ? 'no_authority' : 'taken')
+}
+
+const VALID = `code_hash = ?1 AND expires_at > ?2
+  AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND disabled_at IS NULL)`
+
+const OWNER = `(SELECT user_id FROM codes WHERE ${VALID})`
+
+/** Returns the username of a valid code. */
+export async function findCodeUser(
+  db: D1Database,
+  codeHash: string,
+  now: number,
+): Promise<string | undefined> {
+  const sql = `SELECT (SELECT username FROM users WHERE users.id = user_id) AS username
+    FROM codes WHERE ${VALID}`
+  return (await select<{ username: string }>(db, sql, [codeHash, now]))[0]?.username
+}
+
+/**
+ * Sets the password of the user of a valid code and revokes their sessions, in one transaction. A trigger
+ * deletes the code with the update. Returns undefined, and nothing is changed, when the code is not valid.
+ */
+export async function redeemCode(
+  db: D1Database,
+  { codeHash, passwordHash }: { codeHash: string; passwordHash: string },
+  now: number,
+): Promise<{ username: string; revoked: string[] } | undefined> {
+  const revoke = `UPDATE sessions SET revoked_at = ?2
+    WHERE user_id = ${OWNER} AND revoked_at IS NULL RETURNING id`
+  const update = `UPDATE users SET password_hash = ?3 WHERE id = ${OWNER} RETURNING username`
+  const [revoked, updated] = await runBatch(db, [
+    prepare(db, revoke, [codeHash, now]),
+    prepare(db, update, [codeHash, now, passwordHash]),
+  ])
+  const [row] = (updated?.results ?? []) as { username: string }[]
+  return row && { username: row.username, revoked: idsOf(revoked) }
+}
+
+/** Deletes up to `limit` expired codes; returns how many. */
+export function deleteCodes(db: D1Database, now: number, limit: number): Promise<number> {
+  const sql = `DELETE FROM codes WHERE user_id IN (
+      SELECT user_id FROM codes WHERE expires_at <= ?1 LIMIT ?2
+    )`
+  return change(db, sql, [now, limit])
+}
