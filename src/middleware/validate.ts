@@ -9,6 +9,9 @@ import { AppError, type FieldErrors } from '../errors.ts'
 
 const MAX_BYTES = 8 * 1024
 
+/** The schema of each validator of a body, for the OpenAPI document. */
+export const bodySchemas = new WeakMap<object, z.core.$ZodType>()
+
 /**
  * Parses the body by `schema`, made with `zod` or `zod/mini`, into `c.req.valid('json')`. Unknown fields are
  * errors, unless the object is a `z.looseObject`. Throws `body_not_json` (415),
@@ -38,6 +41,7 @@ export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
       throw new AppError(error instanceof SyntaxError ? 'body_malformed' : 'body_incomplete')
     })
   }
+  bodySchemas.set(validate, schema)
   return validate
 }
 

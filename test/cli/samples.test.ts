@@ -77,12 +77,31 @@ it('with all samples in place, the project compiles and the linter accepts it', 
   expect(await run('oxlint/bin/oxlint', '--deny-warnings', ...folders)).toContain('0 errors')
 })
 
+it('npm run openapi describes your own routes, with the schema of a body', async () => {
+  const { code, stderr } = await project.run('openapi')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  const { paths } = JSON.parse(read('src/public/openapi.json'))
+  expect(paths['/hello'].get).toMatchObject({
+    summary: 'GET /hello',
+    security: [{ bearer: [] }],
+    responses: { '2XX': {}, 401: {} },
+  })
+  expect(paths['/greeting'].get.security).toEqual([])
+  expect(paths['/files/{name}'].get.parameters).toMatchObject([{ name: 'name', in: 'path' }])
+  expect(paths['/notes'].post.requestBody.content['application/json'].schema).toEqual({
+    type: 'object',
+    properties: { title: { type: 'string', maxLength: 100 } },
+    required: ['title'],
+    additionalProperties: false,
+  })
+})
+
 it('with all samples in place, the sample test passes, and so do the route audit and the description', async () => {
-  const files = ['routes/notes', 'routes/audit', 'contract/openapi', 'db/migrations']
+  const files = ['routes/notes', 'routes/audit', 'contract/openapi', 'db/migrations', 'cli/openapi']
   const args = ['run', '--config', 'test/vitest.config.ts']
   for (const file of files) args.push(`test/${file}.test.ts`)
   const output = await run('vitest/vitest.mjs', ...args)
-  expect(output).toMatch(/Test Files +4 passed/)
+  expect(output).toMatch(/Test Files +5 passed/)
 }, 120_000)
 
 const escape = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
