@@ -79,6 +79,11 @@ describe('the audit reports an unguarded route', () => {
       'ALL /*, GET /leak',
       first().use(except('/leak', guard)).get('/leak', leak),
     ],
+    [
+      'whose handler checks tokens by itself',
+      'GET /leak',
+      first().get('/leak', async (c) => c.json('no token', 401)),
+    ],
     ['inside every()', 'GET /leak', first().get('/leak', every(leak))],
     ['inside some()', 'GET /leak', first().get('/leak', some(leak, guard))],
     [
