@@ -84,6 +84,20 @@ describe('the audit reports an unguarded route', () => {
       'GET /leak',
       first().get('/leak', async (c) => c.json('no token', 401)),
     ],
+    [
+      'whose errors the app turns into a response without a token',
+      'GET /leak',
+      first()
+        .onError((_, c) => c.json('leaked', c.req.header('Authorization') ? 401 : 200))
+        .get('/leak', guard, leak),
+    ],
+    [
+      'whose errors the app turns into a response with a forged token',
+      'GET /leak',
+      first()
+        .onError((_, c) => c.json('leaked', c.req.header('Authorization') ? 200 : 401))
+        .get('/leak', guard, leak),
+    ],
     ['inside every()', 'GET /leak', first().get('/leak', every(leak))],
     ['inside some()', 'GET /leak', first().get('/leak', some(leak, guard))],
     [
