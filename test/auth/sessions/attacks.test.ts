@@ -245,7 +245,7 @@ describe('lists', () => {
 
   it.each([
     ['/sessions?after=x', { after: ['Not a page.'] }],
-    ['/sessions?limit=1&limit=2', { limit: ['Not a valid string.'] }],
+    ['/sessions?limit=1&limit=2', { limit: ['Must be between 1 and 100.'] }],
     ['/sessions?after=1.a&after=1.b', { after: ['Not a page.'] }],
   ])('GET %s is rejected with a text of our own', async (path, error) => {
     const { access_token: token } = await startSession()
