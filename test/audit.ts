@@ -32,8 +32,8 @@ const CANDIDATES = [
 ]
 
 /** Returns a path that the route matches. Throws when none of the candidates fits its parameters. */
-export function toExample(path: string): string {
-  const given = EXAMPLES[path]
+export function toExample(path: string, examples = EXAMPLES): string {
+  const given = examples[path]
   if (given) return given
   return path.replaceAll(
     /:\w+(?:\{((?:[^{}]|\{[^{}]*\})*)\})?\??|\*/g,

@@ -4,6 +4,8 @@ import * as z from 'zod/mini'
 
 import { ERRORS } from '../errors.ts'
 import { type Operation, OPERATIONS, type Schema } from './operations.ts'
+import { ErrorBody, GuardError } from './responses.ts'
+import { toStrict } from './validation.ts'
 
 const SECURITY = {
   bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
@@ -41,13 +43,23 @@ const ERROR_EXAMPLES: Record<number, object[]> = {
   503: [{ error: ERRORS.database_failed.error }],
 }
 
-/** Returns the document. */
-export function describeApi() {
+/** A route without a description in operations.ts, as the app knows it; `path` is like `/notes/{id}`. */
+export type OwnRoute = {
+  method: string
+  path: string
+  isGuarded: boolean
+  body?: z.core.$ZodType | undefined
+}
+
+/** Returns the document: Latchkey's own routes, and what is known of yours. */
+export function describeApi(ownRoutes: OwnRoute[] = []) {
   const paths: Record<string, Record<string, object>> = {}
   for (const [route, operation] of Object.entries(OPERATIONS)) {
     const [method = '', path = ''] = route.split(' ')
     paths[path] = { ...paths[path], [method.toLowerCase()]: describe(path, operation) }
   }
+  for (const route of ownRoutes)
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeOwn(route) }
   return {
     openapi: '3.1.1',
     info: { title: 'Latchkey', version: '0.1.0', license: { name: 'MIT', identifier: 'MIT' } },
@@ -57,14 +69,37 @@ export function describeApi() {
   }
 }
 
-function describe(path: string, operation: Operation) {
-  const { summary, security = [], body, query, responses, example } = operation
-  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+const listPathParameters = (path: string) =>
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }))
+
+function describeOwn({ method, path, isGuarded, body }: OwnRoute) {
+  const toResponse = (status: 400 | 401, schema: Schema) => ({
+    [status]: {
+      description: STATUS_DESCRIPTIONS[status],
+      content: toContent(schema, ERROR_EXAMPLES[status] ?? []),
+    },
+  })
+  const content = body && { 'application/json': { schema: toJsonSchema(toStrict(body)) } }
+  return {
+    summary: `${method} ${path}`,
+    security: isGuarded ? [{ bearer: [] }] : [],
+    parameters: listPathParameters(path),
+    ...(content && { requestBody: { required: true, content } }),
+    responses: {
+      '2XX': { description: 'Success' },
+      ...(body && toResponse(400, ErrorBody)),
+      ...(isGuarded && toResponse(401, GuardError)),
+    },
+  }
+}
+
+function describe(path: string, operation: Operation) {
+  const { summary, security = [], body, query, responses, example } = operation
   const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
     name,
     in: 'query',
@@ -74,7 +109,7 @@ function describe(path: string, operation: Operation) {
   return {
     summary,
     security: security.map((scheme) => ({ [scheme]: [] })),
-    parameters: [...inPath, ...inQuery],
+    parameters: [...listPathParameters(path), ...inQuery],
     ...(body && { requestBody: { required: true, content: toContent(body, [example.body]) } }),
     responses: Object.fromEntries(
       Object.entries(responses).map(([status, schema]) => [
@@ -95,7 +130,7 @@ function toContent(schema: Schema, examples: unknown[]) {
   return { 'application/json': { schema: toJsonSchema(schema), example } }
 }
 
-function toJsonSchema(schema: Schema): object {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' })
+function toJsonSchema(schema: z.core.$ZodType): object {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
   return rest
 }

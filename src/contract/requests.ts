@@ -2,55 +2,41 @@
 
 import * as z from 'zod/mini'
 
-/** Returns the text for a value that is missing, null or of another type. */
-const typeError =
-  (type: string) =>
-  ({ input }: { input?: unknown }) => {
-    if (input === undefined) return 'Missing data for required field.'
-    return input === null ? 'Field may not be null.' : `Not a valid ${type}.`
-  }
+import { describeIssue as error } from './validation.ts'
 
 /**
  * A required, non-empty, well-formed string: JSON can contain half a surrogate pair (RFC 8259 8.2), all
  * of which have the same UTF-8, so that another password would be accepted.
  */
 const requiredString = z
-  .string({ error: typeError('string') })
+  .string({ error })
   .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
   .check(z.refine((text) => text.isWellFormed(), 'Not a valid string.'))
 
 /** A username in NFC, in which it is stored, compared and counted. */
 export const Username = requiredString.check(z.normalize('NFC'))
 
-const boolean = z.boolean({ error: typeError('boolean') })
-
-/** An object of exactly these fields. */
-const exactly = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
-  z.strictObject(shape, { error: 'Invalid input type.' })
-
 /** `cookie` is for browsers: the refresh token goes into a cookie and not into the response. */
-export const LoginBody = exactly({
+export const LoginBody = z.strictObject({
   username: Username,
   password: requiredString,
-  cookie: z._default(boolean, false),
+  cookie: z._default(z.boolean(), false),
 })
 
-export const PasswordBody = exactly({
+export const PasswordBody = z.strictObject({
   current_password: requiredString,
   new_password: requiredString,
-  cookie: z._default(boolean, false),
+  cookie: z._default(z.boolean(), false),
 })
 
 const MAX_ROLES = 50
 /** A token has at most 4096 characters: what is issued must be accepted. */
 const MAX_ROLES_BYTES = 1024
 /** Without quotes and backslashes, since the database finds admins in JSON. */
-export const Role = z
-  .string({ error: typeError('string') })
-  .check(z.regex(/^[^\p{C}"\\]{1,64}$/u, 'Not a valid role.'))
+export const Role = z.string({ error }).check(z.regex(/^[^\p{C}"\\]{1,64}$/u, 'Not a valid role.'))
 export const Roles = z
-  .array(Role, { error: typeError('list') })
-  .check(z.maxLength(MAX_ROLES, `Longer than maximum length ${MAX_ROLES}.`))
+  .array(Role, { error })
+  .check(z.maxLength(MAX_ROLES))
   .check(
     z.refine(
       (roles) => new TextEncoder().encode(JSON.stringify(roles)).length <= MAX_ROLES_BYTES,
@@ -60,28 +46,27 @@ export const Roles = z
 export const ROLE_RULE = `at most ${MAX_ROLES} roles of 1 to 64 characters and ${MAX_ROLES_BYTES} bytes in all, without control characters, quotes and backslashes`
 
 /** Without a password the user is invited: they choose it themselves, with a code. */
-export const UserBody = exactly({
+export const UserBody = z.strictObject({
   username: Username,
   password: z.optional(requiredString),
   roles: z._default(Roles, []),
 })
 
-export const ResetBody = exactly({ code: requiredString, new_password: requiredString })
+export const ResetBody = z.strictObject({ code: requiredString, new_password: requiredString })
 
 /** What is left out stays unchanged. */
-export const UserPatch = exactly({
-  password: z.optional(requiredString),
-  roles: z.optional(Roles),
-  disabled: z.optional(boolean),
-}).check(z.refine((patch) => Object.keys(patch).length > 0, 'Nothing to change.'))
+export const UserPatch = z
+  .strictObject({
+    password: z.optional(requiredString),
+    roles: z.optional(Roles),
+    disabled: z.optional(z.boolean()),
+  })
+  .check(z.refine((patch) => Object.keys(patch).length > 0, 'Nothing to change.'))
 
 export const UserPath = z.object({ username: Username })
 
-export const LogoutQuery = exactly({
-  scope: z._default(
-    z.enum(['session', 'others', 'all'], 'Must be one of: session, others, all.'),
-    'session',
-  ),
+export const LogoutQuery = z.strictObject({
+  scope: z._default(z.enum(['session', 'others', 'all']), 'session'),
 })
 
 /** The number of entries per page. */
@@ -98,16 +83,14 @@ const limit = z._default(
 const page = z.string('Not a page.')
 
 /** A page of a list: `after` is the `next` of the previous page; empty for the first one. */
-export const PageQuery = exactly({
+export const PageQuery = z.strictObject({
   limit,
   after: z.optional(page.check(z.regex(/^(\d{1,12}\.[\w-]{1,22})?$/, 'Not a page.'))),
 })
 
 /** A page of the users whose names begin with `prefix`. */
-export const UsersQuery = exactly({
+export const UsersQuery = z.strictObject({
   limit,
-  prefix: z.optional(
-    z.string('Not a valid string.').check(z.maxLength(128, 'Longer than maximum length 128.')),
-  ),
+  prefix: z.optional(z.string().check(z.maxLength(128))),
   after: z.optional(page.check(z.maxLength(512, 'Not a page.'))),
 })

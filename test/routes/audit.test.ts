@@ -80,6 +80,25 @@ describe('the audit reports an unguarded route', () => {
       'ALL /*, GET /leak',
       first().use(except('/leak', guard)).get('/leak', leak),
     ],
+    [
+      'whose handler checks tokens by itself',
+      'GET /leak',
+      first().get('/leak', async (c) => c.json('no token', 401)),
+    ],
+    [
+      'whose errors the app turns into a response without a token',
+      'GET /leak',
+      first()
+        .onError((_, c) => c.json('leaked', c.req.header('Authorization') ? 401 : 200))
+        .get('/leak', guard, leak),
+    ],
+    [
+      'whose errors the app turns into a response with a forged token',
+      'GET /leak',
+      first()
+        .onError((_, c) => c.json('leaked', c.req.header('Authorization') ? 200 : 401))
+        .get('/leak', guard, leak),
+    ],
     ['inside every()', 'GET /leak', first().get('/leak', every(leak))],
     ['inside some()', 'GET /leak', first().get('/leak', some(leak, guard))],
     [
@@ -112,7 +131,22 @@ it.each([
   expect(await findUnguarded(guarded)).toEqual(PUBLIC)
 })
 
+it.each([
+  ['/a/:b', '/a/x'],
+  ['/a/:b?', '/a/x'],
+  ['/a/:b{[0-9]+}', '/a/1'],
+  ['/a/:b{[0-9]{3}}', '/a/123'],
+  ['/a/:b{[a-z][0-9]}', '/a/a1'],
+  ['/a/:b{\\d{4}-\\d\\d-\\d\\d}', '/a/2026-01-01'],
+  ['/a/:b{.+\\.txt}', '/a/x.txt'],
+  ['/a/:b{[0-9a-f-]{36}}', '/a/00000000-0000-4000-8000-000000000000'],
+])('the audit calls %s as %s', (path, example) => {
+  expect(toExample(path)).toBe(example)
+})
+
 it('a pattern that no candidate matches asks for an example', () => {
+  const path = '/orders/:id{[A-Z]{3}-[0-9]+}'
+  expect(toExample(path, { [path]: '/orders/ABC-1' })).toBe('/orders/ABC-1')
   expect(() => toExample('/orders/:id{[A-Z]{3}-[0-9]+}')).toThrow('EXAMPLES in test/audit.ts')
   expect(toExample('/users/:id{[0-9]+}/files/*')).toBe('/users/1/files/x')
 })

@@ -1,0 +1,68 @@
+// npm run mutate [-- <file> …]: changes one thing after the other in a copy of the project, and reports what no test notices.
+
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+import { createVitest } from 'vitest/node'
+
+import { listMutants, type Mutant } from './mutants.ts'
+import { TARGETS } from './targets.ts'
+
+const asked = process.argv.slice(2)
+const files = asked.length > 0 ? asked : Object.keys(TARGETS)
+
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-mutants-'))
+for (const entry of ['src', 'test', 'wrangler.toml', 'package.json', 'tsconfig.json'])
+  cpSync(entry, join(folder, entry), { recursive: true })
+symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
+process.chdir(folder)
+process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false'
+
+const quiet = { onInit() {} }
+const vitest = await createVitest('test', {
+  root: folder,
+  config: 'test/vitest.config.ts',
+  project: ['worker'],
+  watch: false,
+  bail: 1,
+  reporters: [quiet],
+})
+
+const toSpecifications = (tests: string[]) =>
+  vitest.globTestSpecifications(tests.map((test) => `test/${test}.test.ts`))
+
+/** Whether the tests of a file pass, with `code` in place of it. */
+async function passes(file: string, code: string): Promise<boolean> {
+  writeFileSync(file, code)
+  vitest.invalidateFile(resolve(file))
+  const [first = '', ...others] = TARGETS[file] ?? []
+  // Most mutants fail the first test, and starting the runtime takes longer than running it.
+  for (const tests of [[first], others].filter(({ length }) => length > 0)) {
+    const specifications = await toSpecifications(tests)
+    if (specifications.length !== tests.length) throw new Error(`not a test: ${tests.join(', ')}`)
+    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications)
+    if (unhandledErrors.length > 0 || testModules.some((module) => !module.ok())) return false
+  }
+  return true
+}
+
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ')
+const describe = (file: string, { line, before, after }: Mutant) =>
+  `${file}:${line} ${oneLine(before)} → ${oneLine(after)}`
+
+let [killed, survived] = [0, 0]
+for (const file of files) {
+  const code = readFileSync(file, 'utf8')
+  if (!(await passes(file, code))) throw new Error(`The tests of ${file} fail without a mutant.`)
+  for (const mutant of listMutants(code)) {
+    if (await passes(file, code.slice(0, mutant.start) + mutant.after + code.slice(mutant.end))) {
+      survived += 1
+      console.log(`survived: ${describe(file, mutant)}`)
+    } else killed += 1
+  }
+  writeFileSync(file, code)
+  console.log(`${file}: ${killed} killed and ${survived} survived in all so far`)
+}
+await vitest.close()
+rmSync(folder, { recursive: true, force: true })

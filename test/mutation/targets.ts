@@ -1,0 +1,22 @@
+// The files that `npm run mutate` changes, with the tests that should notice, the fastest first.
+
+const GUARD = ['middleware/jwt-positions', 'middleware/jwt-options', 'middleware/jwt']
+const ROUTES = ['routes/protected', 'routes/token-types', 'routes/refresh', 'routes/logout']
+const TOKENS = ['auth/tokens/verify', 'auth/tokens/compact-jws', 'auth/tokens/token-cache']
+const SESSIONS = ['auth/sessions/sessions', 'auth/sessions/revoked-sessions']
+
+export const TARGETS: Record<string, string[]> = {
+  'src/middleware/jwt.ts': [...GUARD, 'routes/audit', ...ROUTES, 'http/refresh-cookie', 'log'],
+  'src/middleware/jwt-options.ts': GUARD,
+  'src/auth/tokens/claims.ts': [...TOKENS, ...ROUTES],
+  'src/auth/tokens/compact-jws.ts': [...TOKENS, 'auth/tokens/wycheproof'],
+  'src/auth/tokens/issue.ts': ['routes/login', ...ROUTES, 'http/refresh-cookie'],
+  'src/auth/tokens/token-cache.ts': [...TOKENS, 'middleware/jwt'],
+  'src/auth/tokens/verify.ts': [...TOKENS, 'auth/tokens/algorithms', 'middleware/jwt', 'log'],
+  'src/auth/sessions/sessions.ts': [...SESSIONS, ...ROUTES, 'routes/sessions', 'db/faults'],
+  'src/auth/sessions/revoked-sessions.ts': [...SESSIONS, 'auth/sessions/everyone', 'db/faults'],
+  'src/auth/sessions/clean-up.ts': [...SESSIONS, 'log', 'app'],
+  'src/auth/keys/key-ring.ts': ['auth/keys/key-ring', 'routes/key-ring', 'auth/tokens/algorithms'],
+  'src/auth/keys/jwk.ts': ['auth/keys/key-ring', 'routes/key-ring', 'auth/tokens/algorithms'],
+  'test/audit.ts': ['routes/audit'],
+}
