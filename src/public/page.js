@@ -1,5 +1,6 @@
 // The page: the lesson's three steps as buttons, and the account of the logged-in user.
 
+import { offerPasswordChoice } from './choose-password.js'
 import { find, onClick } from './dom.js'
 import { showExchange } from './exchange-list.js'
 import { onSubmit } from './forms.js'
@@ -117,6 +118,13 @@ onSubmit(
     ),
   () => void sessionList.load(),
 )
+
+offerPasswordChoice(send, (username) => {
+  find('username', HTMLInputElement).value = username
+  notice.textContent = `The password of ${username} is set. Log in with it.`
+  notice.hidden = false
+  find('password', HTMLInputElement).focus()
+})
 
 /** Continues a session from before a reload, or from another tab. */
 async function resumeSession() {

@@ -12,7 +12,7 @@
  */
 
 const TIMEOUT_MS = 15_000
-const PASSWORD_FIELDS = new Set(['password', 'current_password', 'new_password'])
+const SECRET_FIELDS = new Set(['password', 'current_password', 'new_password', 'code'])
 
 /**
  * Creates a `fetch` that reports each exchange.
@@ -47,11 +47,12 @@ export function createRecordingFetch(onExchange) {
 /** @param {Headers} headers @returns {HeaderPairs} */
 const readHeaders = (headers) => [...headers].map(([name, value]) => [name, shortenTokens(value)])
 
-/** Indents JSON and masks its passwords, hiding their length too. @param {string} body */
+/** Indents JSON and masks its passwords and codes, but not errors about them. @param {string} body */
 function formatBody(body) {
   try {
     /** @param {string} name @param {unknown} value */
-    const mask = (name, value) => (PASSWORD_FIELDS.has(name) ? '••••••••' : value)
+    const mask = (name, value) =>
+      SECRET_FIELDS.has(name) && typeof value === 'string' ? '••••••••' : value
     return shortenTokens(JSON.stringify(JSON.parse(body), mask, 2))
   } catch {
     return shortenTokens(body) // not JSON
