@@ -62,6 +62,7 @@ for (const file of files) {
     } else killed += 1
   }
   writeFileSync(file, code)
+  vitest.invalidateFile(resolve(file))
   console.log(`${file}: ${killed} killed and ${survived} survived in all so far`)
 }
 await vitest.close()

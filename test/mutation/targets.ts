@@ -7,7 +7,7 @@ const SESSIONS = ['auth/sessions/sessions', 'auth/sessions/revoked-sessions']
 
 export const TARGETS: Record<string, string[]> = {
   'src/middleware/jwt.ts': [...GUARD, 'routes/audit', ...ROUTES, 'http/refresh-cookie', 'log'],
-  'src/middleware/jwt-options.ts': GUARD,
+  'src/middleware/jwt-options.ts': ['middleware/jwt-positions', 'middleware/jwt-options'],
   'src/auth/tokens/claims.ts': [...TOKENS, ...ROUTES],
   'src/auth/tokens/compact-jws.ts': [...TOKENS, 'auth/tokens/wycheproof'],
   'src/auth/tokens/issue.ts': ['routes/login', ...ROUTES, 'http/refresh-cookie'],
