@@ -13,8 +13,9 @@ import {
 } from './cloudflare/ring-file.ts'
 import { runWrangler } from './cloudflare/wrangler.ts'
 import { readWranglerToml } from './cloudflare/wrangler-toml.ts'
-import { parseArguments } from './terminal/arguments.ts'
+import { lookUp, parseArguments } from './terminal/arguments.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
+import { print } from './terminal/output.ts'
 
 const HELP = `Usage: npm run keys -- <command> [options]
 
@@ -36,6 +37,8 @@ Each step sends all keys at once, so that no version of the Worker has only some
 of them. A rotation in one step would reject tokens wherever the old version
 still runs.`
 
+// npm reads --alg as its own -a, -l and -g.
+const HINT = "Options come after '--': npm run keys -- rotate stage --alg EdDSA"
 const SPREAD_SECONDS = 60 // a deployment reaches every location
 const JWKS_SECONDS = 300 // max-age of /.well-known/jwks.json
 
@@ -91,7 +94,7 @@ async function sendRing(ring: Ring, env: string | undefined): Promise<void> {
 }
 
 async function rotate(step: string | undefined, options: Options): Promise<void> {
-  const changeRing = step === undefined ? undefined : STEPS[step]
+  const changeRing = step === undefined ? undefined : lookUp(STEPS, step)
   if (!step || !changeRing)
     throw new CommandError(
       'Missing step. Usage: npm run keys -- rotate stage | promote | retire',
@@ -101,9 +104,9 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
   const ring = await changeRing(readRing(file), options.algorithm)
   if (options.remote) await sendRing(ring, options.env)
   writeRing(file, ring)
-  console.log(await describeRing(ring))
-  console.log(`\n${await adviceAfter(step, options.env)}`)
-  if (!options.remote) console.log("Restart 'npm run dev' if it is running.")
+  print(await describeRing(ring))
+  print(`\n${await adviceAfter(step, options.env)}`)
+  if (!options.remote) print("Restart 'npm run dev' if it is running.")
 }
 
 /** Returns a line for each key of the ring, without the secrets. */
@@ -132,17 +135,17 @@ const OPTIONS = {
 } as const
 
 await runCommand(async () => {
-  const usage = { help: HELP, max: 2 }
+  const usage = { help: HELP, max: 2, hint: HINT }
   const { values, positionals } = parseArguments(process.argv.slice(2), OPTIONS, usage)
   const [command, step] = positionals
-  if (values.help || !command) return console.log(HELP)
+  if (values.help || !command) return print(HELP)
   const algorithm = ALGORITHMS.find((name) => name === values.alg)
   if (!algorithm) throw new CommandError(`--alg must be one of ${ALGORITHMS.join(', ')}.`, 2)
   if (step && command !== 'rotate') throw new CommandError(`Too many arguments.\n\n${HELP}`, 2)
   const options: Options = { remote: values.remote, env: values.env, algorithm }
 
-  if (command === 'generate') return console.log(await generateSecret(algorithm))
+  if (command === 'generate') return print(await generateSecret(algorithm))
   if (command === 'rotate') return rotate(step, options)
   if (command !== 'status') throw new CommandError(`Unknown command '${command}'.\n\n${HELP}`, 2)
-  console.log(await describeRing(readRing(ringFile(options.remote, options.env))))
+  print(await describeRing(readRing(ringFile(options.remote, options.env))))
 })

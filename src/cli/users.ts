@@ -2,11 +2,12 @@
 
 import { Username } from '../contract/requests.ts'
 import { withIsolate } from './cloudflare/isolate.ts'
-import { parseArguments, TARGET_OPTIONS } from './terminal/arguments.ts'
+import { lookUp, parseArguments, TARGET_OPTIONS } from './terminal/arguments.ts'
 import { CommandError, explain, runCommand } from './terminal/command-error.ts'
 import { COMMANDS } from './users/commands.ts'
 import { exportUsers } from './users/export.ts'
 import { importUsers } from './users/import.ts'
+import { print } from './terminal/output.ts'
 
 const HELP = `Usage: npm run users -- <command> [name] [options]
 
@@ -66,8 +67,8 @@ await runCommand(async () => {
   const usage = { help: HELP, max: args.includes('--everyone') ? 1 : 2, hint: NO_PASSWORDS }
   const { values, positionals } = parseArguments(args, OPTIONS, usage)
   const [verb, name = ''] = positionals
-  if (values.help || !verb) return console.log(HELP)
-  const command = COMMANDS[verb]
+  if (values.help || !verb) return print(HELP)
+  const command = lookUp(COMMANDS, verb)
   if (!command) throw new CommandError(`Unknown command '${verb}'.\n\n${HELP}`, 2)
   if (values.everyone && command.argument !== 'name or everyone')
     throw new CommandError(`'${verb}' does not accept --everyone.\n\n${HELP}`, 2)
@@ -80,5 +81,5 @@ await runCommand(async () => {
   const { text, json } = await run().catch((error: unknown) => {
     throw explain(error, target)
   })
-  console.log(values.json ? JSON.stringify(json) : text)
+  print(values.json ? JSON.stringify(json) : text)
 })

@@ -1,10 +1,11 @@
 // wrangler.toml: read with wrangler's parser, changed only in the line with the database's id.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 import type { Unstable_Config as WranglerConfig } from 'wrangler'
 
 import { CommandError, messageOf } from '../terminal/command-error.ts'
+import { replaceFile } from '../terminal/output.ts'
 
 export type { WranglerConfig }
 
@@ -17,6 +18,7 @@ const NOT_INHERITED = new Set(['secrets', 'vars', 'd1_databases', 'ratelimits'])
 /** Loads wrangler as a library, which takes a second, and silences it. */
 export async function loadWrangler() {
   process.env.WRANGLER_LOG ??= 'error'
+  process.env.WRANGLER_WRITE_LOGS = 'false'
   process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= 'false' // a download that only fails offline
   return import('wrangler')
 }
@@ -47,7 +49,7 @@ export function findDatabaseId(config: WranglerConfig): string | undefined {
 
 /** Writes the id of the database into its line and changes nothing else. */
 export async function writeDatabaseId(env: string | undefined, id: string): Promise<void> {
-  writeFileSync(FILE, replaceDatabaseId(readFileSync(FILE, 'utf8'), env, id))
+  replaceFile(FILE, replaceDatabaseId(readFileSync(FILE, 'utf8'), env, id))
   if (findDatabaseId(await readWranglerToml(env)) !== id)
     throw new CommandError(
       `${FILE} has an unexpected layout. Add this to it yourself: database_id = "${id}"`,

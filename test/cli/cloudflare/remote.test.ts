@@ -1,5 +1,8 @@
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -25,7 +28,6 @@ const ok = (changes: number, results: object[] = []) => ({
 
 beforeAll(async () => {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const { readFileSync } = await import('node:fs')
   const config = readFileSync('wrangler.toml', 'utf8')
   project.write(
     'wrangler.toml',
@@ -69,6 +71,19 @@ describe("--remote works on production's database through Cloudflare's API", () 
     const bodies = requests.map(({ body }) => body).join('')
     expect(bodies).toContain('$argon2id$')
     expect(bodies).not.toContain('horse')
+  })
+
+  it('and leaves the token in no file of the home folder', async () => {
+    reply = { success: true, result: [ok(1, [ROW])] }
+    const home = mkdtempSync(join(tmpdir(), 'home-'))
+    const own = { HOME: home, XDG_CONFIG_HOME: home, WRANGLER_WRITE_LOGS: 'true' }
+    expect((await users(['enable', 'ada'], '', own)).code).toBe(0)
+    const entries = readdirSync(home, { recursive: true, withFileTypes: true })
+    const files = entries.filter((entry) => entry.isFile())
+    const contents = files.map(({ parentPath, name }) =>
+      readFileSync(join(parentPath, name), 'utf8'),
+    )
+    expect(contents.filter((content) => content.includes(TOKEN))).toEqual([])
   })
 
   it('and finds the account when there is only one', async () => {
