@@ -9,7 +9,7 @@ import {
   type Ring,
   ringFile,
   VARIABLES,
-  writeRing,
+  stageRing,
 } from './cloudflare/ring-file.ts'
 import { runWrangler } from './cloudflare/wrangler.ts'
 import { readWranglerToml } from './cloudflare/wrangler-toml.ts'
@@ -102,8 +102,14 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
     )
   const file = ringFile(options.remote, options.env)
   const ring = await changeRing(readRing(file), options.algorithm)
-  if (options.remote) await sendRing(ring, options.env)
-  writeRing(file, ring)
+  const staged = stageRing(file, ring)
+  try {
+    if (options.remote) await sendRing(ring, options.env)
+  } catch (error) {
+    staged.discard()
+    throw error
+  }
+  staged.commit()
   print(await describeRing(ring))
   print(`\n${await adviceAfter(step, options.env)}`)
   if (!options.remote) print("Restart 'npm run dev' if it is running.")

@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { beforeEach, describe, expect, it } from 'vitest'
+import { unstable_getVarsForDev } from 'wrangler'
 
 import { createProject } from './project.ts'
 
@@ -12,6 +13,11 @@ const keys = (...args: string[]) => project.run('keys', args)
 const read = (file: string) => readFileSync(join(project.folder, file), 'utf8')
 const secretsIn = (text: string) =>
   [...text.matchAll(/^JWT_SECRET\w*='(.*)'$/gm)].map(([, secret]) => secret)
+/** The variables of .dev.vars, as wrangler reads them. */
+const readVars = () => {
+  const bindings = unstable_getVarsForDev(join(project.folder, 'x'), undefined, {}, undefined, true)
+  return Object.fromEntries(Object.entries(bindings).map(([name, { value }]) => [name, value]))
+}
 const CURRENT = 'Tm90IGEgc3R1YiwganVzdCBhIHRlc3Qga2V5IQ=='
 
 describe('npm run keys -- generate', () => {
@@ -64,26 +70,40 @@ describe('npm run keys -- rotate', () => {
     expect(read('.dev.vars')).toBe(vars)
   })
 
-  it('--remote sends the whole ring with one wrangler secret bulk per step, on standard input', async () => {
-    const calls = project.standInForWrangler({})
-    project.write('.keys.production', `JWT_SECRET='${CURRENT}'\n`)
-    for (const step of ['stage', 'promote', 'retire'])
-      expect((await keys('rotate', step, '--remote')).code).toBe(0)
-    expect(calls().map(({ args }) => args)).toEqual([1, 2, 3].map(() => ['secret', 'bulk']))
-    const [staged, promoted, retired] = calls().map(({ stdin }) => JSON.parse(stdin))
-    const next = staged.JWT_SECRET_NEXT
-    expect(staged).toEqual({
-      JWT_SECRET: CURRENT,
-      JWT_SECRET_NEXT: next,
-      JWT_SECRET_PREVIOUS: null,
-    })
-    expect(promoted).toEqual({
-      JWT_SECRET: next,
-      JWT_SECRET_NEXT: null,
-      JWT_SECRET_PREVIOUS: CURRENT,
-    })
-    expect(retired).toEqual({ JWT_SECRET: next, JWT_SECRET_NEXT: null, JWT_SECRET_PREVIOUS: null })
-    expect(secretsIn(read('.keys.production'))).toEqual([next])
+  it.each([
+    ['a quote', 'JWT_SECRET="it\'s thirty-two characters long, or more"\n'],
+    ['two kinds of quotes', 'JWT_SECRET=`it\'s "thirty-two" characters long, or more`\n'],
+    ['a number sign', "JWT_SECRET='#thirty-two characters # long, or more'\n"],
+    ['a backslash', "JWT_SECRET='thirty-two \\n characters \\\\ long, or more'\n"],
+    ['two lines', 'A=1\nJWT_SECRET="thirty-two characters\nlong, or = more"\nB=2\n'],
+    ['a byte order mark', '\uFEFFJWT_SECRET=thirty-two-characters-long-or-more\n'],
+    ['CRLF', 'A=1\r\n# ours\r\nJWT_SECRET=thirty-two-characters-long-or-more\r\nB=2\r\n'],
+    ['a colon', 'A: 1\nJWT_SECRET: thirty-two-characters-long-or-more # ours\n'],
+  ])('keeps a secret with %s, and every other line, as wrangler reads them', async (_, vars) => {
+    project.write('.dev.vars', vars)
+    const before = readVars()
+    expect(before.JWT_SECRET).toMatch(/thirty-two/)
+    expect((await keys('rotate', 'stage')).code).toBe(0)
+    expect(readVars()).toEqual({ ...before, JWT_SECRET_NEXT: expect.stringMatching(/^.{44}$/) })
+    expect(read('.dev.vars').startsWith(vars)).toBe(true)
+    const { JWT_SECRET_NEXT: next } = readVars()
+    expect((await keys('rotate', 'promote')).code).toBe(0)
+    const promoted = { JWT_SECRET: next, JWT_SECRET_PREVIOUS: before.JWT_SECRET }
+    expect(readVars()).toEqual({ ...before, ...promoted })
+    expect((await keys('rotate', 'retire')).code).toBe(0)
+    expect(readVars()).toEqual({ ...before, JWT_SECRET: next })
+  })
+
+  it('refuses a file in UTF-16 before anything is sent', async () => {
+    project.standInForWrangler({})
+    const ring = '\uFEFFJWT_SECRET=thirty-two characters long, or more\nJWT_SECRET_NEXT=x\n'
+    const file = join(project.folder, '.keys.production')
+    writeFileSync(file, ring, 'utf16le')
+    const { code, stderr } = await keys('rotate', 'promote', '--remote')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^\.keys\.production cannot be read/)
+    expect(readFileSync(file, 'utf16le')).toBe(ring)
+    expect(existsSync(join(project.folder, 'calls.jsonl'))).toBe(false)
   })
 
   it('--remote changes nothing locally when wrangler fails', async () => {

@@ -63,7 +63,7 @@ it('list finds users by the beginning of their names, and prints pages', async (
   for (const name of ['Adam', 'adele', 'bob']) await users(['remove', name])
 })
 
-it('the value for the next page can be pasted into a shell, whatever the username contains', async () => {
+it('the value for the next page can be pasted into a shell, regardless of the username', async () => {
   const name = "a';touch ${PWD}/pasted;'"
   for (const user of [name, 'b']) await users(['add', user], PASSWORD)
   const { stdout } = await users(['list', '--limit', '1'])

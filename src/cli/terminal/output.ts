@@ -33,25 +33,34 @@ export function writeAll(target: number, text: string): void {
 /** Prints a line on standard output. Throws as `writeAll` does. */
 export const print = (line: string): void => writeAll(1, `${line}\n`)
 
+/** A new file beside the one that it replaces. */
+export type StagedFile = { commit: () => void; discard: () => void }
+
 /**
- * Replaces a file as a whole, or not at all. `mode` are its permissions, by default those that it has.
+ * Writes a file beside the one that it will replace, as a whole or not at all. `mode` are its permissions, by default those that it has.
  * `check` reads the new file before it replaces the old one, and throws when it is not as intended.
  */
-export function replaceFile(
+export function stageFile(
   file: string,
   text: string,
   { mode, check }: { mode?: number; check?: (written: string) => void } = {},
-): void {
+): StagedFile {
   const target = existsSync(file) ? realpathSync(file) : file // not the symbolic link
   const temporary = `${target}.${process.pid}.new`
+  const discard = () => rmSync(temporary, { force: true })
   try {
-    writeFileSync(temporary, text, { mode: mode ?? readMode(target) })
+    discard()
+    writeFileSync(temporary, text, { mode: mode ?? readMode(target), flag: 'wx' })
     check?.(temporary)
-    renameSync(temporary, target)
   } catch (error) {
-    rmSync(temporary, { force: true })
+    discard()
     throw error
   }
+  return { commit: () => renameSync(temporary, target), discard }
 }
+
+/** Replaces a file as a whole, or not at all; see `stageFile`. */
+export const replaceFile = (...args: Parameters<typeof stageFile>): void =>
+  stageFile(...args).commit()
 
 const readMode = (file: string): number => (existsSync(file) ? statSync(file).mode & 0o777 : 0o644)

@@ -60,7 +60,7 @@ describe("an option that npm keeps, because '--' is missing, stops the command w
 })
 
 it.each(['toString', 'constructor', '__proto__', 'hasOwnProperty'])(
-  'what every object inherits is no command and no step: %s',
+  'what every object inherits is not a valid command or step: %s',
   async (name) => {
     const ring = "JWT_SECRET='Tm90IGEgc3R1YiwganVzdCBhIHRlc3Qga2V5IQ=='\n"
     project.write('.dev.vars', ring)
