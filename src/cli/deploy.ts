@@ -1,5 +1,6 @@
 // npm run deploy: from a clone to a Worker that is ready, in steps that can all be repeated.
 
+import { resolveEnvironment } from './cloudflare/environment.ts'
 import { createStepRunner } from './deploy/steps.ts'
 import {
   applyMigrations,
@@ -56,7 +57,10 @@ await runCommand(async () => {
   const options = parseCommandLine(args)
   if (!options) return print(HELP)
   const runStep = createStepRunner(toCommand('deploy', args))
-  const config = await runStep('Settings', () => checkSettings(options))
+  const config = await runStep('Settings', async () => {
+    options.env = await resolveEnvironment(options.env)
+    return checkSettings(options)
+  })
   const api = await runStep('Login', () => authenticate(config))
   await runStep('Database', () => ensureDatabase(api, config, options))
   await runStep('Migrations', () => applyMigrations(api, options))

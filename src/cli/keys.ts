@@ -1,6 +1,8 @@
 // npm run keys: creates secrets, shows the key ring, and rotates it in three steps.
 
 import { importKey, KeyProblem } from '../auth/keys/key-ring.ts'
+import { DEFAULTS } from '../config.ts'
+import { resolveEnvironment } from './cloudflare/environment.ts'
 import {
   type Algorithm,
   ALGORITHMS,
@@ -11,6 +13,9 @@ import {
   VARIABLES,
   stageRing,
 } from './cloudflare/ring-file.ts'
+import { openApi } from './cloudflare/api.ts'
+import { listSecrets } from './cloudflare/worker.ts'
+import { toCommand } from './terminal/quote.ts'
 import { runWrangler } from './cloudflare/wrangler.ts'
 import { readWranglerToml } from './cloudflare/wrangler-toml.ts'
 import { lookUp, parseArguments } from './terminal/arguments.ts'
@@ -71,7 +76,7 @@ const STEPS: Record<string, Step> = {
 
 /** Returns what to do next, when, and why. */
 async function adviceAfter(step: string, env: string | undefined): Promise<string> {
-  const { vars } = await readWranglerToml(env)
+  const vars = { ...DEFAULTS, ...(await readWranglerToml(env)).vars }
   const idle = Number(vars.SESSION_IDLE_SECONDS)
   if (step === 'stage')
     return `Next: 'rotate promote', after ${SPREAD_SECONDS} seconds, or ${JWKS_SECONDS + SPREAD_SECONDS} if other services read
@@ -84,9 +89,19 @@ refresh tokens signed with the previous key. Access tokens expire sooner, after 
 
 /** Sends the whole ring as one change of the deployed Worker, and deletes the keys that are not in it. */
 async function sendRing(ring: Ring, env: string | undefined): Promise<void> {
-  const secrets = Object.fromEntries(VARIABLES.map((name) => [name, ring[name] ?? null]))
-  const args = ['secret', 'bulk', ...(env ? ['--env', env] : [])]
-  const { ok, stdout, stderr } = await runWrangler(args, 'keep', { input: JSON.stringify(secrets) })
+  const { name = '', account_id: account } = await readWranglerToml(env)
+  const api = await openApi(account)
+  const environment = env ? ['--env', env] : []
+  // wrangler would create an empty Worker.
+  if (!(await listSecrets(api, name)))
+    throw new CommandError(
+      `There is no Worker '${name}' yet; nothing has changed. First: ${toCommand('deploy', environment)}`,
+    )
+  const secrets = Object.fromEntries(VARIABLES.map((key) => [key, ring[key] ?? null]))
+  const { ok, stdout, stderr } = await runWrangler(['secret', 'bulk', ...environment], 'keep', {
+    input: JSON.stringify(secrets),
+    env: { CLOUDFLARE_ACCOUNT_ID: api.accountId },
+  })
   if (!ok)
     throw new CommandError(
       `wrangler could not set the secrets; nothing has changed.\n${stdout}${stderr}`,
@@ -148,9 +163,9 @@ await runCommand(async () => {
   const algorithm = ALGORITHMS.find((name) => name === values.alg)
   if (!algorithm) throw new CommandError(`--alg must be one of ${ALGORITHMS.join(', ')}.`, 2)
   if (step && command !== 'rotate') throw new CommandError(`Too many arguments.\n\n${HELP}`, 2)
-  const options: Options = { remote: values.remote, env: values.env, algorithm }
-
   if (command === 'generate') return print(await generateSecret(algorithm))
+  const env = await resolveEnvironment(values.env)
+  const options: Options = { remote: values.remote, env, algorithm }
   if (command === 'rotate') return rotate(step, options)
   if (command !== 'status') throw new CommandError(`Unknown command '${command}'.\n\n${HELP}`, 2)
   print(await describeRing(readRing(ringFile(options.remote, options.env))))

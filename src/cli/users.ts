@@ -1,6 +1,7 @@
 // npm run users: creates, lists, changes and removes users, in the local database or in production.
 
 import { Username } from '../contract/requests.ts'
+import { resolveEnvironment } from './cloudflare/environment.ts'
 import { withIsolate } from './cloudflare/isolate.ts'
 import { lookUp, parseArguments, TARGET_OPTIONS } from './terminal/arguments.ts'
 import { CommandError, explain, runCommand } from './terminal/command-error.ts'
@@ -76,7 +77,8 @@ await runCommand(async () => {
   if (needsName && !name)
     throw new CommandError(`Missing username. Usage: npm run users -- ${verb} <name>`, 2)
   const target = needsName ? parseUsername(name) : name
-  const options = { ...values, env: values.env, limit: parseLimit(values.limit) }
+  const env = await resolveEnvironment(values.env)
+  const options = { ...values, env, limit: parseLimit(values.limit) }
   const run = () => withIsolate(options, (isolate) => command.run(isolate, target, options))
   const { text, json } = await run().catch((error: unknown) => {
     throw explain(error, target)

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { unstable_getVarsForDev } from 'wrangler'
 
 import { createProject } from './project.ts'
@@ -18,6 +21,20 @@ const readVars = () => {
   const bindings = unstable_getVarsForDev(join(project.folder, 'x'), undefined, {}, undefined, true)
   return Object.fromEntries(Object.entries(bindings).map(([name, { value }]) => [name, value]))
 }
+const LOGIN = { 'auth token': { stdout: '{"type":"api_token","token":"t"}' } }
+
+/** A fake of Cloudflare's API, which responds with `reply`. */
+let reply: object
+const server = createServer((_request, response) => void response.end(JSON.stringify(reply)))
+beforeAll(async () => void (await once(server.listen(0, '127.0.0.1'), 'listening')))
+afterAll(() => void server.close())
+beforeEach(() => void (reply = { success: true, result: [] }))
+const remote = (args: string[]) =>
+  project.run('keys', [...args, '--remote'], '', {
+    CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    CLOUDFLARE_ACCOUNT_ID: 'the-account',
+  })
+
 const CURRENT = 'Tm90IGEgc3R1YiwganVzdCBhIHRlc3Qga2V5IQ=='
 
 describe('npm run keys -- generate', () => {
@@ -106,11 +123,54 @@ describe('npm run keys -- rotate', () => {
     expect(existsSync(join(project.folder, 'calls.jsonl'))).toBe(false)
   })
 
+  it('--remote sends the whole ring with one wrangler secret bulk per step, on standard input', async () => {
+    const calls = project.standInForWrangler(LOGIN)
+    project.write('.keys.production', `JWT_SECRET='${CURRENT}'\n`)
+    for (const step of ['stage', 'promote', 'retire'])
+      expect((await remote(['rotate', step])).code).toBe(0)
+    const sent = calls().filter(({ args }) => args[0] === 'secret')
+    expect(sent.map(({ args }) => args)).toEqual([1, 2, 3].map(() => ['secret', 'bulk']))
+    const [staged, promoted, retired] = sent.map(({ stdin }) => JSON.parse(stdin))
+    const next = staged.JWT_SECRET_NEXT
+    expect(staged).toEqual({
+      JWT_SECRET: CURRENT,
+      JWT_SECRET_NEXT: next,
+      JWT_SECRET_PREVIOUS: null,
+    })
+    expect(promoted).toEqual({
+      JWT_SECRET: next,
+      JWT_SECRET_NEXT: null,
+      JWT_SECRET_PREVIOUS: CURRENT,
+    })
+    expect(retired).toEqual({ JWT_SECRET: next, JWT_SECRET_NEXT: null, JWT_SECRET_PREVIOUS: null })
+    expect(secretsIn(read('.keys.production'))).toEqual([next])
+  })
+
+  it.each([
+    ['no Worker', ['rotate', 'stage'], 'First: npm run deploy'],
+    ['no such environment', ['rotate', 'stage', '--env', 'nosuch'], "no environment 'nosuch'"],
+    ['an environment named as no name can be', ['status', '--env', '../x'], 'consists of letters'],
+    ['an inherited name for an environment', ['status', '--env', 'toString'], 'no environment'],
+  ])('--remote changes nothing anywhere when there is %s', async (_, args, message) => {
+    const calls = project.standInForWrangler(LOGIN)
+    const before = `JWT_SECRET='${CURRENT}'\n`
+    for (const file of ['.keys.production', '.keys.nosuch']) project.write(file, before)
+    reply = { success: false, errors: [{ code: 10007, message: 'no such Worker' }] }
+    const { code, stderr } = await remote(args)
+    expect(code).toBeGreaterThan(0)
+    expect(stderr).toContain(message)
+    for (const file of ['.keys.production', '.keys.nosuch']) expect(read(file)).toBe(before)
+    const isCalled = existsSync(join(project.folder, 'calls.jsonl'))
+    const sent = isCalled ? calls().filter((call) => call.args[0] === 'secret') : []
+    expect(sent).toEqual([])
+  })
+
   it('--remote changes nothing locally when wrangler fails', async () => {
-    project.standInForWrangler({ 'secret bulk': { code: 1, stderr: 'no permission' } })
+    project.standInForWrangler({ ...LOGIN, 'secret bulk': { code: 1, stderr: 'no permission' } })
+    project.write('wrangler.toml', `${read('wrangler.toml')}\n[env.staging.vars]\n`)
     const before = `JWT_SECRET='${CURRENT}'\n`
     project.write('.keys.staging', before)
-    const { code, stderr } = await keys('rotate', 'stage', '--remote', '--env', 'staging')
+    const { code, stderr } = await remote(['rotate', 'stage', '--env', 'staging'])
     expect(code).toBe(1)
     expect(stderr).toContain('no permission')
     expect(stderr).not.toContain(CURRENT)

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 
 import type { Unstable_Config as WranglerConfig } from 'wrangler'
 
+import { DEFAULTS } from '../../config.ts'
+import { lookUp } from '../terminal/arguments.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { replaceFile } from '../terminal/output.ts'
 
@@ -31,11 +33,14 @@ export async function readWranglerToml(env: string | undefined): Promise<Wrangle
   const { unstable_readConfig: readWranglerConfig } = await loadWrangler()
   let config: WranglerConfig
   try {
-    config = readWranglerConfig({ ...(env && { env }) }, { hideWarnings: true })
+    // An empty name is the top of the file, also where CLOUDFLARE_ENV is set.
+    config = readWranglerConfig({ env: '' }, { hideWarnings: true })
+    if (env && config.definedEnvironments?.includes(env))
+      return readWranglerConfig({ env }, { hideWarnings: true })
   } catch (error) {
     throw new CommandError(`${FILE} cannot be read: ${messageOf(error)}`)
   }
-  if (!env || config.definedEnvironments?.includes(env)) return config
+  if (!env) return config
   throw new CommandError(`${FILE} has no environment '${env}'. To create it, append:
 
 ${draftEnvironment(readFileSync(FILE, 'utf8'), env)}`)
@@ -77,6 +82,7 @@ export function draftEnvironment(toml: string, env: string): string {
     const lines = section.split(/\r?\n/).filter((line) => !/^\s*(#|$)/.test(line))
     return lines
       .map((line) => toEnvironmentLine(line, env))
+      .filter((line) => !isDefault(line))
       .join('\n')
       .replace(table, `env.${env}.${table}`)
   })
@@ -85,6 +91,12 @@ export function draftEnvironment(toml: string, env: string): string {
 
 /** Returns the text before the first table, then each table with its header. */
 const splitSections = (toml: string) => toml.split(/^(?=\[)/m)
+
+/** An environment that repeats a default would keep it when the default changes. */
+function isDefault(line: string): boolean {
+  const [, name = '', value] = /^(\w+) = "(.*)"$/.exec(line) ?? []
+  return lookUp<string>(DEFAULTS, name) === value && value !== undefined
+}
 
 /** Replaces what must differ between environments. */
 const toEnvironmentLine = (line: string, env: string) =>

@@ -3,6 +3,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 
 import { listUsers, type User } from '../../db/users.ts'
+import { resolveEnvironment } from '../cloudflare/environment.ts'
 import { withIsolate } from '../cloudflare/isolate.ts'
 import { parseArguments, TARGET_OPTIONS } from '../terminal/arguments.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
@@ -50,10 +51,8 @@ export async function exportUsers(args: string[]): Promise<void> {
   if (!file) throw new CommandError(`Missing file.\n\n${HELP}`, 2)
   const isOutput = file === '-'
   const format = file.endsWith('.json') || (isOutput && values.json) ? JSON_ARRAY : CSV
-  const write = (target: number) =>
-    withIsolate({ remote: values.remote, env: values.env }, ({ db }) =>
-      writeUsers(db, target, format),
-    )
+  const source = { remote: values.remote, env: await resolveEnvironment(values.env) }
+  const write = (target: number) => withIsolate(source, ({ db }) => writeUsers(db, target, format))
 
   const count = await (isOutput ? write(process.stdout.fd) : writeNewFile(file, write))
   const done = `${count.toLocaleString('en')} users exported, with their password hashes: keep them safe.`

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 
+import { resolveEnvironment } from '../cloudflare/environment.ts'
 import { withIsolate } from '../cloudflare/isolate.ts'
 import { parseArguments, TARGET_OPTIONS } from '../terminal/arguments.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
@@ -54,7 +55,7 @@ export async function importUsers(args: string[]): Promise<void> {
   if (!file) throw new CommandError(`Missing file.\n\n${HELP}`, 2)
   const { entries, rejections: invalid } = parseUserFile(await readText(file))
   if (entries.length + invalid.length === 0) throw new CommandError('The file contains no users.')
-  const target = { remote: values.remote, env: values.env }
+  const target = { remote: values.remote, env: await resolveEnvironment(values.env) }
 
   await withIsolate(target, async ({ db }) => {
     const { fresh, same, taken } = await compareEntries(db, entries)

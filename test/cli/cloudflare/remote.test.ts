@@ -96,6 +96,49 @@ describe("--remote works on production's database through Cloudflare's API", () 
   })
 })
 
+describe('--remote reads the environment and the account where wrangler reads them:', () => {
+  beforeAll(() => {
+    const staging = ['binding = "DB"', 'database_name = "s"', 'database_id = "the-second"']
+    const current = readFileSync(join(project.folder, 'wrangler.toml'), 'utf8')
+    const own = ['', '[[env.staging.d1_databases]]', ...staging, '']
+    project.write('wrangler.toml', current + own.join('\n'))
+  })
+  const PATH = '/accounts/the-account/d1/database/the-database/query'
+  const SECOND = '/accounts/the-account/d1/database/the-second/query'
+
+  it.each<[string, string[], Record<string, string | undefined>, string, string]>([
+    ['--env', ['--env', 'staging'], {}, '', SECOND],
+    ['CLOUDFLARE_ENV', [], { CLOUDFLARE_ENV: 'staging' }, '', SECOND],
+    ['CLOUDFLARE_ENV in .env', [], {}, 'CLOUDFLARE_ENV="staging"\n', SECOND],
+    ['--env before the rest', ['--env', 'staging'], { CLOUDFLARE_ENV: 'no' }, '', SECOND],
+    ['an empty --env', ['--env', ''], { CLOUDFLARE_ENV: 'staging' }, '', PATH],
+    [
+      'CLOUDFLARE_ACCOUNT_ID in .env',
+      [],
+      { CLOUDFLARE_ACCOUNT_ID: undefined },
+      'CLOUDFLARE_ACCOUNT_ID=another # ours\n',
+      PATH.replace('the-account', 'another'),
+    ],
+  ])('%s', async (_, args, env, file, path) => {
+    project.write('.env', file)
+    reply = { success: true, result: [ok(0)] }
+    const { code, stderr } = await users(['list', ...args], '', env as Record<string, string>)
+    project.write('.env', '')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(requests.map(({ url }) => url)).toEqual([path])
+  })
+
+  it.each([
+    ['CLOUDFLARE_ENV', [], { CLOUDFLARE_ENV: 'nosuch' }],
+    ['--env', ['--env', 'nosuch'], {}],
+  ])('an unknown one in %s is refused', async (_, args, env) => {
+    const { code, stderr } = await users(['list', ...args], '', env as Record<string, string>)
+    expect(code).toBe(1)
+    expect(stderr).toContain("wrangler.toml has no environment 'nosuch'")
+    expect(requests).toEqual([])
+  })
+})
+
 describe('--remote reports errors without the token:', () => {
   it.each([
     [
