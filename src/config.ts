@@ -4,10 +4,12 @@ import * as z from 'zod/mini'
 
 import { AppError } from './errors.ts'
 
+const NOT_TEXT = 'must be a string, in quotes'
+
 /** A whole number of at least `min`, as a string. */
 const whole = (min: number) =>
   z.pipe(
-    z.string().check(
+    z.string(NOT_TEXT).check(
       z.regex(/^\d{1,9}$/, 'must be a whole number'),
       z.refine((digits) => Number(digits) >= min, `must be ${min} or more`),
     ),
@@ -19,13 +21,13 @@ const natural = whole(0)
 const positive = whole(1)
 /** Bounded, so that every token that is issued is accepted: a guard refuses tokens over 4096 characters. */
 const text = z
-  .string()
+  .string(NOT_TEXT)
   .check(z.minLength(1, 'must not be empty'), z.maxLength(256, 'must not exceed 256 characters'))
 
 /** Origins (RFC 6454) separated by commas, as browsers send them: scheme, host and port only. */
 const origins = z.pipe(
   z
-    .string()
+    .string(NOT_TEXT)
     .check(
       z.refine(
         (list) =>
@@ -66,13 +68,36 @@ const SettingsSchema = z.object({
   PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })
 
+/** What applies when wrangler.toml does not contain a setting, for example after an update, or in an environment. */
+export const DEFAULTS = {
+  JWT_ISSUER: 'latchkey',
+  JWT_AUDIENCE: 'latchkey',
+  ACCESS_TOKEN_SECONDS: '900',
+  SESSION_IDLE_SECONDS: '604800',
+  SESSION_MAX_SECONDS: '2592000',
+  REFRESH_GRACE_SECONDS: '30',
+  REVOCATION_SECONDS: '5',
+  MAX_SESSIONS: '20',
+  LOGIN_MAX_FAILURES: '10',
+  LOGIN_MAX_FAILURES_PER_NAME: '100',
+  LOGIN_WINDOW_SECONDS: '900',
+  CORS_ORIGINS: '',
+  SIGNUP: 'closed',
+  PASSWORD_MIN_LENGTH: '15',
+}
+
 export type Settings = Readonly<z.output<typeof SettingsSchema>>
 
-/** Throws `settings_invalid`, naming each variable that is wrong and never its value. */
+/** Throws `settings_invalid` with each variable that is wrong, and its value if it is not a secret. */
 export function readSettings(env: Env): Settings {
-  const { data, error } = SettingsSchema.safeParse(env)
+  const values: Record<string, unknown> = { ...DEFAULTS, ...env }
+  const { data, error } = SettingsSchema.safeParse(values)
   if (data) return data
-  const problems = error?.issues.map(({ path, message }) => `${path.join('.')} ${message}`) ?? []
-  const reason = `${problems.join('; ')}: see [vars] in wrangler.toml`
+  const problems = error?.issues.map(({ path, message }) => {
+    const name = path.join('.')
+    const value = Object.hasOwn(DEFAULTS, name) ? `, not ${JSON.stringify(values[name])}` : ''
+    return `${name} ${message}${value}`
+  })
+  const reason = `${problems?.join('; ')}: see [vars] in wrangler.toml`
   throw new AppError('settings_invalid', { reason })
 }

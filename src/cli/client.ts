@@ -1,12 +1,13 @@
 // npm run client: writes the typed client into another project, which then needs only the package `hono`.
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 import { CommandError, runCommand } from './terminal/command-error.ts'
+import { print, replaceFile } from './terminal/output.ts'
 
 const HELP = `Usage: npm run client -- <folder>
 
@@ -26,7 +27,7 @@ const TSC = join(dirname(manifest), 'bin', 'tsc')
 
 await runCommand(async () => {
   const [target, ...others] = process.argv.slice(2)
-  if (target === '--help') return console.log(HELP)
+  if (target === '--help') return print(HELP)
   if (!target || target.startsWith('-') || others.length > 0) throw new CommandError(HELP, 2)
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'))
   try {
@@ -36,10 +37,10 @@ await runCommand(async () => {
     for (const file of FILES) {
       const text = readFileSync(join(folder, file), 'utf8').replaceAll("'../public/", "'./public/")
       mkdirSync(dirname(join(target, toTarget(file))), { recursive: true })
-      writeFileSync(join(target, toTarget(file)), text)
+      replaceFile(join(target, toTarget(file)), text)
     }
   } finally {
     rmSync(folder, { recursive: true })
   }
-  console.log(`Wrote ${FILES.map(toTarget).join(', ')} into ${target}`)
+  print(`Wrote ${FILES.map(toTarget).join(', ')} into ${target}`)
 })

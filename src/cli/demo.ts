@@ -1,8 +1,10 @@
 // npm run demo: sends the requests of the lesson's "in action" to a running Worker and checks each response.
 
-import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { isDeepStrictEqual } from 'node:util'
 
+import { isHttpUrl, parseArguments } from './terminal/arguments.ts'
 import { CommandError, messageOf, runCommand } from './terminal/command-error.ts'
+import { print } from './terminal/output.ts'
 
 const HELP = `Usage: npm run demo [-- <url>]
 
@@ -26,17 +28,16 @@ const shorten = (text: string) => text.replaceAll(/(eyJ[\w-]{12})[\w.-]+/g, '$1�
 
 /** Sends one request, shows it and its response, and throws when that is not the lesson's. */
 async function runStep(url: string, { title, path, init, status, findDifference }: Step) {
-  console.log(`\n${title}\n  → ${init.method ?? 'GET'} ${path}`)
-  for (const [name, value] of Object.entries(init.headers))
-    console.log(`    ${name}: ${shorten(value)}`)
-  if (init.body) console.log(`    ${String(init.body)}`)
+  print(`\n${title}\n  → ${init.method ?? 'GET'} ${path}`)
+  for (const [name, value] of Object.entries(init.headers)) print(`    ${name}: ${shorten(value)}`)
+  if (init.body) print(`    ${String(init.body)}`)
   const response = await fetch(new URL(path, url), init).catch((error: unknown) => {
     throw new CommandError(
       `\n✗ Nothing responds at ${url} (${messageOf(error)}): start it with 'npm run dev'.`,
     )
   })
   const text = await response.text()
-  console.log(`  ← ${response.status} ${shorten(text)}`)
+  print(`  ← ${response.status} ${shorten(text)}`)
   let body: Record<string, unknown>
   try {
     body = JSON.parse(text)
@@ -45,20 +46,21 @@ async function runStep(url: string, { title, path, init, status, findDifference 
   }
   const problem = response.status === status ? findDifference(body) : `expected status ${status}`
   if (problem) throw new CommandError(`✗ Not as the lesson says: ${problem}.`)
-  console.log('  ✓ as the lesson says')
+  print('  ✓ as the lesson says')
   return body
 }
 
 await runCommand(async () => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    strict: false,
-    options: { help: { type: 'boolean' } },
-  })
-  if (values.help) return console.log(HELP)
+  const options = { help: { type: 'boolean' } } as const
+  const usage = { help: HELP, max: 1 }
+  const { values, positionals } = parseArguments(process.argv.slice(2), options, usage)
+  if (values.help) return print(HELP)
   const url = positionals[0] ?? 'http://127.0.0.1:8787'
-  if (positionals.length > 1 || !URL.canParse(url))
-    throw new CommandError(`'${url}' is not a valid URL.\n\n${HELP}`, 2)
+  if (!isHttpUrl(url))
+    throw new CommandError(
+      `'${url}' is not a URL that begins with http:// or https://.\n\n${HELP}`,
+      2,
+    )
 
   await runStep(url, {
     title: '1. The protected endpoint, without logging in',

@@ -1,5 +1,6 @@
 // npm run deploy: from a clone to a Worker that is ready, in steps that can all be repeated.
 
+import { resolveEnvironment } from './cloudflare/environment.ts'
 import { createStepRunner } from './deploy/steps.ts'
 import {
   applyMigrations,
@@ -11,8 +12,10 @@ import {
   ensureSecret,
   type Options,
 } from './deploy/deploy-steps.ts'
-import { parseArguments } from './terminal/arguments.ts'
+import { isHttpUrl, parseArguments } from './terminal/arguments.ts'
+import { toCommand } from './terminal/quote.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
+import { print } from './terminal/output.ts'
 
 const HELP = `Usage: npm run deploy [-- <options>]
 
@@ -44,7 +47,7 @@ function parseCommandLine(args: string[]): Options | undefined {
   if (help) return undefined
   if (!/^\d{1,4}$/.test(wait))
     throw new CommandError(`'${wait}' is not a valid number of seconds.\n\n${HELP}`, 2)
-  if (url !== undefined && !/^https?:\/\/./.test(url))
+  if (url !== undefined && !isHttpUrl(url))
     throw new CommandError(`'${url}' is not a valid URL.\n\n${HELP}`, 2)
   return { env, url, wait: Number(wait), dryRun }
 }
@@ -52,10 +55,12 @@ function parseCommandLine(args: string[]): Options | undefined {
 await runCommand(async () => {
   const args = process.argv.slice(2)
   const options = parseCommandLine(args)
-  if (!options) return console.log(HELP)
-  const command = ['npm run deploy', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
-  const runStep = createStepRunner(command)
-  const config = await runStep('Settings', () => checkSettings(options))
+  if (!options) return print(HELP)
+  const runStep = createStepRunner(toCommand('deploy', args))
+  const config = await runStep('Settings', async () => {
+    options.env = await resolveEnvironment(options.env)
+    return checkSettings(options)
+  })
   const api = await runStep('Login', () => authenticate(config))
   await runStep('Database', () => ensureDatabase(api, config, options))
   await runStep('Migrations', () => applyMigrations(api, options))
@@ -63,8 +68,8 @@ await runCommand(async () => {
   const url = await runStep('Deployment', () => deploy(api, secrets, options))
   await runStep('Readiness', () => checkReadiness(options.url ?? url, options))
   const environment = options.env ? ` --env ${options.env}` : ''
-  if (options.dryRun) return console.log('\nNothing has been changed.')
-  console.log(
+  if (options.dryRun) return print('\nNothing has been changed.')
+  print(
     `\nNext: create an admin, 'npm run users -- add <name> --role admin --remote${environment}'.`,
   )
 })

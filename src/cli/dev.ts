@@ -11,6 +11,7 @@ import { withIsolate } from './cloudflare/isolate.ts'
 import { generateSecret, readRing, writeRing } from './cloudflare/ring-file.ts'
 import { runWrangler, startWrangler } from './cloudflare/wrangler.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
+import { print } from './terminal/output.ts'
 
 const HELP = `Usage: npm run dev [-- <options of wrangler dev>]
 
@@ -28,7 +29,7 @@ async function createSecret(): Promise<void> {
   const ring = readRing(VARS)
   if (ring.JWT_SECRET) return
   writeRing(VARS, { ...ring, JWT_SECRET: await generateSecret('HS256') })
-  console.log(`Created a random JWT_SECRET in ${VARS}`)
+  print(`Created a random JWT_SECRET in ${VARS}`)
 }
 
 /**
@@ -44,7 +45,7 @@ function chooseConfig(): string[] {
 }
 
 async function applyMigrations(): Promise<void> {
-  console.log('Applying migrations to the local database …')
+  print('Applying migrations to the local database …')
   const { ok, stdout, stderr } = await runWrangler(
     ['d1', 'migrations', 'apply', 'DB', '--local'],
     'keep',
@@ -59,7 +60,7 @@ async function addDemoUser(): Promise<void> {
     const passwordHash = hashPassword('space-corgi', argon2id)
     const now = Math.floor(Date.now() / 1000)
     await insertUser(db, { username: 'cosmo', passwordHash, roles: [] }, now)
-    console.log('Added the user cosmo / space-corgi to the local database')
+    print('Added the user cosmo / space-corgi to the local database')
   })
 }
 
@@ -102,7 +103,7 @@ async function announce(url: string, signal: AbortSignal): Promise<void> {
       () => true,
       () => false, // not listening yet
     )
-    if (responds) return console.log(toCurl(url))
+    if (responds) return print(toCurl(url))
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
@@ -114,7 +115,7 @@ await runCommand(async () => {
     args: process.argv.slice(2),
     options: { port: { type: 'string' }, ip: { type: 'string' }, help: { type: 'boolean' } },
   })
-  if (values.help) return console.log(HELP)
+  if (values.help) return print(HELP)
   const port = await choosePort(values.port as string | undefined)
   await createSecret()
   await applyMigrations()

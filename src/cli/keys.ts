@@ -1,6 +1,8 @@
 // npm run keys: creates secrets, shows the key ring, and rotates it in three steps.
 
 import { importKey, KeyProblem } from '../auth/keys/key-ring.ts'
+import { DEFAULTS } from '../config.ts'
+import { resolveEnvironment } from './cloudflare/environment.ts'
 import {
   type Algorithm,
   ALGORITHMS,
@@ -9,12 +11,16 @@ import {
   type Ring,
   ringFile,
   VARIABLES,
-  writeRing,
+  stageRing,
 } from './cloudflare/ring-file.ts'
+import { openApi } from './cloudflare/api.ts'
+import { listSecrets } from './cloudflare/worker.ts'
+import { toCommand } from './terminal/quote.ts'
 import { runWrangler } from './cloudflare/wrangler.ts'
 import { readWranglerToml } from './cloudflare/wrangler-toml.ts'
-import { parseArguments } from './terminal/arguments.ts'
+import { lookUp, parseArguments } from './terminal/arguments.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
+import { print } from './terminal/output.ts'
 
 const HELP = `Usage: npm run keys -- <command> [options]
 
@@ -36,6 +42,8 @@ Each step sends all keys at once, so that no version of the Worker has only some
 of them. A rotation in one step would reject tokens wherever the old version
 still runs.`
 
+// npm reads --alg as its own -a, -l and -g.
+const HINT = "Options come after '--': npm run keys -- rotate stage --alg EdDSA"
 const SPREAD_SECONDS = 60 // a deployment reaches every location
 const JWKS_SECONDS = 300 // max-age of /.well-known/jwks.json
 
@@ -68,7 +76,7 @@ const STEPS: Record<string, Step> = {
 
 /** Returns what to do next, when, and why. */
 async function adviceAfter(step: string, env: string | undefined): Promise<string> {
-  const { vars } = await readWranglerToml(env)
+  const vars = { ...DEFAULTS, ...(await readWranglerToml(env)).vars }
   const idle = Number(vars.SESSION_IDLE_SECONDS)
   if (step === 'stage')
     return `Next: 'rotate promote', after ${SPREAD_SECONDS} seconds, or ${JWKS_SECONDS + SPREAD_SECONDS} if other services read
@@ -81,9 +89,19 @@ refresh tokens signed with the previous key. Access tokens expire sooner, after 
 
 /** Sends the whole ring as one change of the deployed Worker, and deletes the keys that are not in it. */
 async function sendRing(ring: Ring, env: string | undefined): Promise<void> {
-  const secrets = Object.fromEntries(VARIABLES.map((name) => [name, ring[name] ?? null]))
-  const args = ['secret', 'bulk', ...(env ? ['--env', env] : [])]
-  const { ok, stdout, stderr } = await runWrangler(args, 'keep', { input: JSON.stringify(secrets) })
+  const { name = '', account_id: account } = await readWranglerToml(env)
+  const api = await openApi(account)
+  const environment = env ? ['--env', env] : []
+  // wrangler would create an empty Worker.
+  if (!(await listSecrets(api, name)))
+    throw new CommandError(
+      `There is no Worker '${name}' yet; nothing has changed. First: ${toCommand('deploy', environment)}`,
+    )
+  const secrets = Object.fromEntries(VARIABLES.map((key) => [key, ring[key] ?? null]))
+  const { ok, stdout, stderr } = await runWrangler(['secret', 'bulk', ...environment], 'keep', {
+    input: JSON.stringify(secrets),
+    env: { CLOUDFLARE_ACCOUNT_ID: api.accountId },
+  })
   if (!ok)
     throw new CommandError(
       `wrangler could not set the secrets; nothing has changed.\n${stdout}${stderr}`,
@@ -91,7 +109,7 @@ async function sendRing(ring: Ring, env: string | undefined): Promise<void> {
 }
 
 async function rotate(step: string | undefined, options: Options): Promise<void> {
-  const changeRing = step === undefined ? undefined : STEPS[step]
+  const changeRing = step === undefined ? undefined : lookUp(STEPS, step)
   if (!step || !changeRing)
     throw new CommandError(
       'Missing step. Usage: npm run keys -- rotate stage | promote | retire',
@@ -99,11 +117,17 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
     )
   const file = ringFile(options.remote, options.env)
   const ring = await changeRing(readRing(file), options.algorithm)
-  if (options.remote) await sendRing(ring, options.env)
-  writeRing(file, ring)
-  console.log(await describeRing(ring))
-  console.log(`\n${await adviceAfter(step, options.env)}`)
-  if (!options.remote) console.log("Restart 'npm run dev' if it is running.")
+  const staged = stageRing(file, ring)
+  try {
+    if (options.remote) await sendRing(ring, options.env)
+  } catch (error) {
+    staged.discard()
+    throw error
+  }
+  staged.commit()
+  print(await describeRing(ring))
+  print(`\n${await adviceAfter(step, options.env)}`)
+  if (!options.remote) print("Restart 'npm run dev' if it is running.")
 }
 
 /** Returns a line for each key of the ring, without the secrets. */
@@ -132,17 +156,17 @@ const OPTIONS = {
 } as const
 
 await runCommand(async () => {
-  const usage = { help: HELP, max: 2 }
+  const usage = { help: HELP, max: 2, hint: HINT }
   const { values, positionals } = parseArguments(process.argv.slice(2), OPTIONS, usage)
   const [command, step] = positionals
-  if (values.help || !command) return console.log(HELP)
+  if (values.help || !command) return print(HELP)
   const algorithm = ALGORITHMS.find((name) => name === values.alg)
   if (!algorithm) throw new CommandError(`--alg must be one of ${ALGORITHMS.join(', ')}.`, 2)
   if (step && command !== 'rotate') throw new CommandError(`Too many arguments.\n\n${HELP}`, 2)
-  const options: Options = { remote: values.remote, env: values.env, algorithm }
-
-  if (command === 'generate') return console.log(await generateSecret(algorithm))
+  if (command === 'generate') return print(await generateSecret(algorithm))
+  const env = await resolveEnvironment(values.env)
+  const options: Options = { remote: values.remote, env, algorithm }
   if (command === 'rotate') return rotate(step, options)
   if (command !== 'status') throw new CommandError(`Unknown command '${command}'.\n\n${HELP}`, 2)
-  console.log(await describeRing(readRing(ringFile(options.remote, options.env))))
+  print(await describeRing(readRing(ringFile(options.remote, options.env))))
 })

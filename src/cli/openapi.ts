@@ -1,10 +1,12 @@
 // npm run openapi: writes the OpenAPI document to where the Worker serves it.
 
-import { writeFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 
 import { describeApi, type OwnRoute } from '../contract/openapi.ts'
 import { OPERATIONS } from '../contract/operations.ts'
+import { parseArguments } from './terminal/arguments.ts'
+import { runCommand } from './terminal/command-error.ts'
+import { print, replaceFile } from './terminal/output.ts'
 
 export const FILE = 'src/public/openapi.json'
 
@@ -42,7 +44,15 @@ async function listOwnRoutes(): Promise<OwnRoute[]> {
 const covers = (pattern: string, path: string) =>
   pattern === path || (pattern.endsWith('/*') && path.startsWith(pattern.slice(0, -1)))
 
-if (import.meta.main) {
-  writeFileSync(FILE, renderApi(await listOwnRoutes()))
-  console.log(`Wrote ${FILE}`)
-}
+const HELP = `Usage: npm run openapi
+
+Writes the OpenAPI document to ${FILE}, from where the Worker serves it.`
+
+if (import.meta.main)
+  await runCommand(async () => {
+    const options = { help: { type: 'boolean' } } as const
+    const usage = { help: HELP, max: 0 }
+    if (parseArguments(process.argv.slice(2), options, usage).values.help) return print(HELP)
+    replaceFile(FILE, renderApi(await listOwnRoutes()))
+    print(`Wrote ${FILE}`)
+  })

@@ -1,12 +1,14 @@
 // npm run users: creates, lists, changes and removes users, in the local database or in production.
 
 import { Username } from '../contract/requests.ts'
+import { resolveEnvironment } from './cloudflare/environment.ts'
 import { withIsolate } from './cloudflare/isolate.ts'
-import { parseArguments, TARGET_OPTIONS } from './terminal/arguments.ts'
+import { lookUp, parseArguments, TARGET_OPTIONS } from './terminal/arguments.ts'
 import { CommandError, explain, runCommand } from './terminal/command-error.ts'
 import { COMMANDS } from './users/commands.ts'
 import { exportUsers } from './users/export.ts'
 import { importUsers } from './users/import.ts'
+import { print } from './terminal/output.ts'
 
 const HELP = `Usage: npm run users -- <command> [name] [options]
 
@@ -66,8 +68,8 @@ await runCommand(async () => {
   const usage = { help: HELP, max: args.includes('--everyone') ? 1 : 2, hint: NO_PASSWORDS }
   const { values, positionals } = parseArguments(args, OPTIONS, usage)
   const [verb, name = ''] = positionals
-  if (values.help || !verb) return console.log(HELP)
-  const command = COMMANDS[verb]
+  if (values.help || !verb) return print(HELP)
+  const command = lookUp(COMMANDS, verb)
   if (!command) throw new CommandError(`Unknown command '${verb}'.\n\n${HELP}`, 2)
   if (values.everyone && command.argument !== 'name or everyone')
     throw new CommandError(`'${verb}' does not accept --everyone.\n\n${HELP}`, 2)
@@ -75,10 +77,11 @@ await runCommand(async () => {
   if (needsName && !name)
     throw new CommandError(`Missing username. Usage: npm run users -- ${verb} <name>`, 2)
   const target = needsName ? parseUsername(name) : name
-  const options = { ...values, env: values.env, limit: parseLimit(values.limit) }
+  const env = await resolveEnvironment(values.env)
+  const options = { ...values, env, limit: parseLimit(values.limit) }
   const run = () => withIsolate(options, (isolate) => command.run(isolate, target, options))
   const { text, json } = await run().catch((error: unknown) => {
     throw explain(error, target)
   })
-  console.log(values.json ? JSON.stringify(json) : text)
+  print(values.json ? JSON.stringify(json) : text)
 })

@@ -108,14 +108,11 @@ onSubmit(
 )
 onSubmit(
   find('change', HTMLFormElement),
-  (fields) =>
-    readResponse(
-      session.fetch('/me/password', {
-        method: 'PUT',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(fields),
-      }),
-    ),
+  async ({ current_password = '', new_password = '' }) => {
+    const response = await readResponse(session.changePassword({ current_password, new_password }))
+    const message = 'Password changed. Your other sessions have ended.'
+    return response.status === 200 ? { ...response, body: { message } } : response
+  },
   () => void sessionList.load(),
 )
 

@@ -80,14 +80,24 @@ export class ClientSession {
     return this.#startSession('/signup', credentials)
   }
 
-  /** @param {string} path @param {Credentials} credentials */
-  #startSession(path, credentials) {
+  /**
+   * Changes the password. Every session of the user ends, and a new one starts here.
+   * @param {{ current_password: string, new_password: string }} fields @returns {Promise<Response>}
+   */
+  async changePassword(fields) {
+    const change = () => this.#startSession('/me/password', fields, 'PUT')
+    const response = await change()
+    if (!isInvalidToken(response) || (await this.#refresh()) || !this.#tokens) return response
+    return change()
+  }
+
+  /** @param {string} path @param {object} fields @param {'POST' | 'PUT'} [method] PUT sends the access token. */
+  #startSession(path, fields, method = 'POST') {
     return this.#withLock(async () => {
-      const response = await this.#request(path, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ ...credentials, cookie: !this.#store }),
-      })
+      const body = JSON.stringify({ ...fields, cookie: !this.#store })
+      const init = { method, headers: { 'Content-Type': 'application/json' }, body }
+      const token = method === 'PUT' ? this.#tokens?.access_token : undefined
+      const response = await this.#request(path, init, token)
       if (response.ok) await this.#saveTokens(await response.clone().json())
       return response
     })

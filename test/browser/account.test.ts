@@ -126,7 +126,9 @@ describe('changing the password', () => {
 
     await current.fill(ADA.password)
     await clickAndWait(page, 'Change password')
-    expect(await page.locator('#change [role=status]').innerText()).toBe('200 OK Password changed.')
+    expect(await page.locator('#change [role=status]').innerText()).toBe(
+      '200 OK Password changed. Your other sessions have ended.',
+    )
     expect(await next.inputValue()).toBe('')
     expect(await page.locator('#exchanges').textContent()).not.toContain('opera')
     expect(await callGuarded(page, 'with the token')).toContain('200 OK')

@@ -1,7 +1,11 @@
-import { readFileSync, statSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { unstable_getVarsForDev } from 'wrangler'
 
 import { createProject } from './project.ts'
 
@@ -12,6 +16,25 @@ const keys = (...args: string[]) => project.run('keys', args)
 const read = (file: string) => readFileSync(join(project.folder, file), 'utf8')
 const secretsIn = (text: string) =>
   [...text.matchAll(/^JWT_SECRET\w*='(.*)'$/gm)].map(([, secret]) => secret)
+/** The variables of .dev.vars, as wrangler reads them. */
+const readVars = () => {
+  const bindings = unstable_getVarsForDev(join(project.folder, 'x'), undefined, {}, undefined, true)
+  return Object.fromEntries(Object.entries(bindings).map(([name, { value }]) => [name, value]))
+}
+const LOGIN = { 'auth token': { stdout: '{"type":"api_token","token":"t"}' } }
+
+/** A fake of Cloudflare's API, which responds with `reply`. */
+let reply: object
+const server = createServer((_request, response) => void response.end(JSON.stringify(reply)))
+beforeAll(async () => void (await once(server.listen(0, '127.0.0.1'), 'listening')))
+afterAll(() => void server.close())
+beforeEach(() => void (reply = { success: true, result: [] }))
+const remote = (args: string[]) =>
+  project.run('keys', [...args, '--remote'], '', {
+    CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    CLOUDFLARE_ACCOUNT_ID: 'the-account',
+  })
+
 const CURRENT = 'Tm90IGEgc3R1YiwganVzdCBhIHRlc3Qga2V5IQ=='
 
 describe('npm run keys -- generate', () => {
@@ -64,13 +87,50 @@ describe('npm run keys -- rotate', () => {
     expect(read('.dev.vars')).toBe(vars)
   })
 
+  it.each([
+    ['a quote', 'JWT_SECRET="it\'s thirty-two characters long, or more"\n'],
+    ['two kinds of quotes', 'JWT_SECRET=`it\'s "thirty-two" characters long, or more`\n'],
+    ['a number sign', "JWT_SECRET='#thirty-two characters # long, or more'\n"],
+    ['a backslash', "JWT_SECRET='thirty-two \\n characters \\\\ long, or more'\n"],
+    ['two lines', 'A=1\nJWT_SECRET="thirty-two characters\nlong, or = more"\nB=2\n'],
+    ['a byte order mark', '\uFEFFJWT_SECRET=thirty-two-characters-long-or-more\n'],
+    ['CRLF', 'A=1\r\n# ours\r\nJWT_SECRET=thirty-two-characters-long-or-more\r\nB=2\r\n'],
+    ['a colon', 'A: 1\nJWT_SECRET: thirty-two-characters-long-or-more # ours\n'],
+  ])('keeps a secret with %s, and every other line, as wrangler reads them', async (_, vars) => {
+    project.write('.dev.vars', vars)
+    const before = readVars()
+    expect(before.JWT_SECRET).toMatch(/thirty-two/)
+    expect((await keys('rotate', 'stage')).code).toBe(0)
+    expect(readVars()).toEqual({ ...before, JWT_SECRET_NEXT: expect.stringMatching(/^.{44}$/) })
+    expect(read('.dev.vars').startsWith(vars)).toBe(true)
+    const { JWT_SECRET_NEXT: next } = readVars()
+    expect((await keys('rotate', 'promote')).code).toBe(0)
+    const promoted = { JWT_SECRET: next, JWT_SECRET_PREVIOUS: before.JWT_SECRET }
+    expect(readVars()).toEqual({ ...before, ...promoted })
+    expect((await keys('rotate', 'retire')).code).toBe(0)
+    expect(readVars()).toEqual({ ...before, JWT_SECRET: next })
+  })
+
+  it('refuses a file in UTF-16 before anything is sent', async () => {
+    project.standInForWrangler({})
+    const ring = '\uFEFFJWT_SECRET=thirty-two characters long, or more\nJWT_SECRET_NEXT=x\n'
+    const file = join(project.folder, '.keys.production')
+    writeFileSync(file, ring, 'utf16le')
+    const { code, stderr } = await keys('rotate', 'promote', '--remote')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^\.keys\.production cannot be read/)
+    expect(readFileSync(file, 'utf16le')).toBe(ring)
+    expect(existsSync(join(project.folder, 'calls.jsonl'))).toBe(false)
+  })
+
   it('--remote sends the whole ring with one wrangler secret bulk per step, on standard input', async () => {
-    const calls = project.standInForWrangler({})
+    const calls = project.standInForWrangler(LOGIN)
     project.write('.keys.production', `JWT_SECRET='${CURRENT}'\n`)
     for (const step of ['stage', 'promote', 'retire'])
-      expect((await keys('rotate', step, '--remote')).code).toBe(0)
-    expect(calls().map(({ args }) => args)).toEqual([1, 2, 3].map(() => ['secret', 'bulk']))
-    const [staged, promoted, retired] = calls().map(({ stdin }) => JSON.parse(stdin))
+      expect((await remote(['rotate', step])).code).toBe(0)
+    const sent = calls().filter(({ args }) => args[0] === 'secret')
+    expect(sent.map(({ args }) => args)).toEqual([1, 2, 3].map(() => ['secret', 'bulk']))
+    const [staged, promoted, retired] = sent.map(({ stdin }) => JSON.parse(stdin))
     const next = staged.JWT_SECRET_NEXT
     expect(staged).toEqual({
       JWT_SECRET: CURRENT,
@@ -86,11 +146,31 @@ describe('npm run keys -- rotate', () => {
     expect(secretsIn(read('.keys.production'))).toEqual([next])
   })
 
+  it.each([
+    ['no Worker', ['rotate', 'stage'], 'First: npm run deploy'],
+    ['no such environment', ['rotate', 'stage', '--env', 'nosuch'], "no environment 'nosuch'"],
+    ['an environment named as no name can be', ['status', '--env', '../x'], 'consists of letters'],
+    ['an inherited name for an environment', ['status', '--env', 'toString'], 'no environment'],
+  ])('--remote changes nothing anywhere when there is %s', async (_, args, message) => {
+    const calls = project.standInForWrangler(LOGIN)
+    const before = `JWT_SECRET='${CURRENT}'\n`
+    for (const file of ['.keys.production', '.keys.nosuch']) project.write(file, before)
+    reply = { success: false, errors: [{ code: 10007, message: 'no such Worker' }] }
+    const { code, stderr } = await remote(args)
+    expect(code).toBeGreaterThan(0)
+    expect(stderr).toContain(message)
+    for (const file of ['.keys.production', '.keys.nosuch']) expect(read(file)).toBe(before)
+    const isCalled = existsSync(join(project.folder, 'calls.jsonl'))
+    const sent = isCalled ? calls().filter((call) => call.args[0] === 'secret') : []
+    expect(sent).toEqual([])
+  })
+
   it('--remote changes nothing locally when wrangler fails', async () => {
-    project.standInForWrangler({ 'secret bulk': { code: 1, stderr: 'no permission' } })
+    project.standInForWrangler({ ...LOGIN, 'secret bulk': { code: 1, stderr: 'no permission' } })
+    project.write('wrangler.toml', `${read('wrangler.toml')}\n[env.staging.vars]\n`)
     const before = `JWT_SECRET='${CURRENT}'\n`
     project.write('.keys.staging', before)
-    const { code, stderr } = await keys('rotate', 'stage', '--remote', '--env', 'staging')
+    const { code, stderr } = await remote(['rotate', 'stage', '--env', 'staging'])
     expect(code).toBe(1)
     expect(stderr).toContain('no permission')
     expect(stderr).not.toContain(CURRENT)

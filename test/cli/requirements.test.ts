@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
 
-type Row = { ids: string[]; files: string[] }
+type Entry = { section: string; text: string; ids: string[]; files: string[] }
 
 const page = readFileSync('test/README.md', 'utf8')
 
@@ -12,16 +12,48 @@ const links = new Map(
   [...page.matchAll(/^\[([^\]]+)\]: (\S+)$/gm)].map(([, name = '', file = '']) => [name, file]),
 )
 
-/** `**7.2.3, 7.4.1** …: [a], [b]` under ASVS, and `**RFC 6750 3.1** …`, in each entry that names a test file. */
-const entries = page.split('## Not met')[0]?.split(/^- /m).slice(1) ?? []
-const rows: Row[] = entries.map((entry) => {
-  const [, ids = ''] = /^\*\*([^*]+)\*\* /.exec(entry) ?? []
-  const names = [...entry.matchAll(/\[([^\]]+)\]/g)].map(([, name = '']) => name)
-  return {
-    ids: ids.split(', '),
-    files: names.map((name) => join('test', links.get(name) ?? `no link for ${name}`)),
-  }
+/** ASVS 5.0.0: the level of each requirement, in its order. */
+const levels = new Map(
+  readFileSync('test/vectors/asvs-5.0.0.tsv', 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .map(([level, id = '']) => [id, Number(level)]),
+)
+const allIds = [...levels.keys()]
+
+const SHOWN = 'Shown by a test'
+const READ = 'Shown by reading'
+/** The sections with entries of the ASVS: each of its requirements is in exactly one of them. */
+const STATES = [SHOWN, READ, 'By the platform', 'Not applicable', 'Not met, or not in full']
+const parts = page
+  .replaceAll(/^\[[^\]]+\]: .*$/gm, '')
+  .split(/^## /m)
+  .slice(1)
+
+/** The entries of a section: `- **7.2.3, 7.4.1** …: [a], [b]`, or `- **RFC 6750 3.1** …`. */
+const entries: Entry[] = parts.flatMap((part) => {
+  const [section = '', ...lines] = part.split('\n')
+  const texts = lines.join('\n').split(/^- /m).slice(1)
+  return texts.map((text) => {
+    const [, ids = ''] = /^\*\*([^*]+)\*\* /.exec(text) ?? []
+    const names = [...text.replaceAll(/`[^`]*`/g, '').matchAll(/\[([^\]]+)\]/g)]
+    const files = names.map(([, name = '']) => join('test', links.get(name) ?? `no link: ${name}`))
+    return { section, text, ids: ids.split(/,\s+/).flatMap(expandRange), files }
+  })
 })
+
+/** Expands `5.1.1–5.4.3` into all requirements from the first to the last. */
+function expandRange(range: string): string[] {
+  const [first, last] = range.split('–').map((id) => allIds.indexOf(id))
+  if (first === undefined || last === undefined) return [range]
+  return first < 0 || last <= first ? [range] : allIds.slice(first, last + 1)
+}
+
+/** The entries that have tests, or should. Elsewhere, tests show what is met of a requirement. */
+const rows = entries.filter(
+  ({ section, files }) => files.length > 0 || section === SHOWN || !STATES.includes(section),
+)
 
 /** The numbers in the titles of a file: in `(ASVS 7.2.3, 7.4.1)` there are two. Comments show nothing. */
 function readIds(file: string): string[] {
@@ -63,6 +95,52 @@ it('every number in the title of a test has exactly one entry', () => {
   const known = rows.flatMap(({ ids }) => ids)
   expect([...new Set(titled)].filter((id) => !known.includes(id)).toSorted()).toEqual([])
   expect(known.filter((id, index) => known.indexOf(id) !== index)).toEqual([])
+})
+
+describe('each requirement of ASVS 5.0.0, levels 1 and 2, has one state in test/README.md:', () => {
+  const inStates = entries.filter(({ section }) => STATES.includes(section))
+  const listed = inStates.flatMap(({ ids }) => ids).filter((id) => !id.startsWith('RFC '))
+
+  it('no requirement is missing, listed twice or unknown', () => {
+    const required = allIds.filter((id) => (levels.get(id) ?? 3) < 3)
+    expect(required).toHaveLength(253)
+    expect(required.filter((id) => !listed.includes(id))).toEqual([])
+    expect(listed.filter((id, index) => listed.indexOf(id) !== index)).toEqual([])
+    expect(listed.filter((id) => !levels.has(id))).toEqual([])
+    const unmarked = inStates.filter(({ ids, text }) =>
+      ids.some((id) => levels.get(id) === 3 && text.includes(id) && !text.includes('(level 3')),
+    )
+    expect(unmarked).toEqual([])
+    const elsewhere = entries.filter(({ section }) => !STATES.includes(section))
+    expect(elsewhere.flatMap(({ ids }) => ids).filter((id) => levels.has(id))).toEqual([])
+  })
+
+  it('the table at the top of the page has the right numbers', () => {
+    const table = [...page.matchAll(/^\| (?:\[(.+)\]\(.*\)|(All)) +\|(.+)\|$/gm)]
+    const numbers = table.map(([, state, all, cells = '']) => [
+      state ?? all,
+      ...cells.split('|').map(Number),
+    ])
+    const count = (level: number, state?: string) =>
+      inStates
+        .filter(({ section }) => state === undefined || section === state)
+        .flatMap(({ ids }) => ids)
+        .filter((id) => levels.get(id) === level).length
+    const toRow = (name: string, state?: string) => {
+      const [one, two] = [count(1, state), count(2, state)]
+      return [name, one, two, one + two]
+    }
+    expect(numbers).toEqual([...STATES.map((state) => toRow(state, state)), toRow('All')])
+  })
+
+  it.each(
+    inStates
+      .filter(({ section }) => section === READ)
+      .map(({ ids, text }) => [ids.join(', '), text]),
+  )('%s names the file that shows it', (_, text) => {
+    const paths = [...text.matchAll(/`([\w./-]+\.\w+)`/g)].map(([, path = '']) => path)
+    expect(paths.filter((path) => existsSync(path))).not.toEqual([])
+  })
 })
 
 it('each promise under Security in the README names tests that exist', () => {

@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { beforeAll, describe, expect, it } from 'vitest'
 
 import { randomId } from '../../src/auth/encoding.ts'
@@ -57,6 +61,17 @@ it('list finds users by the beginning of their names, and prints pages', async (
   const next = await users(['list', 'AD', '--limit', '2', '--after', 'adam', '--json'])
   expect(JSON.parse(next.stdout)).toMatchObject({ users: [{ username: 'adele' }], next: null })
   for (const name of ['Adam', 'adele', 'bob']) await users(['remove', name])
+})
+
+it('the value for the next page can be pasted into a shell, regardless of the username', async () => {
+  const name = "a';touch ${PWD}/pasted;'"
+  for (const user of [name, 'b']) await users(['add', user], PASSWORD)
+  const { stdout } = await users(['list', '--limit', '1'])
+  const [, hint = ''] = /… and more: (--after .*)\n$/.exec(stdout) ?? []
+  const words = execFileSync('sh', ['-c', `printf '%s\\n' ${hint}`], { cwd: project.folder })
+  expect(words.toString()).toBe(`--after\n${name.toLowerCase()}\n`)
+  expect(existsSync(join(project.folder, 'pasted'))).toBe(false)
+  for (const user of [name, 'b']) await users(['remove', user])
 })
 
 it('sessions lists where a user is logged in, logout revokes it, and logout --everyone revokes all sessions', async () => {

@@ -34,6 +34,24 @@ describe.each([{ cookie: false }, { cookie: true }])('a client with %j', (mode) 
     expect(onSignedOut).not.toHaveBeenCalled()
   })
 
+  it.each([
+    ['at once', 0],
+    ['after its token has expired', 1000],
+  ])('that changes the password %s goes on with a new session', async (_, seconds) => {
+    const { session, onSignedOut } = await createLoggedInClient(mode)
+    passSeconds(seconds)
+    const before = session.tokens?.access_token
+    const change = {
+      current_password: COSMO.password,
+      new_password: 'a dog in a rocket, barking',
+    }
+    expect((await session.changePassword(change)).status).toBe(200)
+    expect(session.tokens?.access_token).not.toBe(before)
+    expect((await session.fetch('/protected')).status).toBe(200)
+    expect(await session.refresh()).toBe(true)
+    expect(onSignedOut).not.toHaveBeenCalled()
+  })
+
   it('whose session was revoked reports it once and drops the tokens', async () => {
     const { api, session, network, onSignedOut } = await createLoggedInClient(mode)
     passSeconds(1000)

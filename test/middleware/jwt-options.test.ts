@@ -7,7 +7,7 @@ import { onError } from '../../src/http/error-response.ts'
 import { openContext } from '../../src/middleware/context.ts'
 import type { AccessClaims, Claims, RefreshClaims } from '../../src/auth/tokens/claims.ts'
 import type { AppEnv } from '../../src/app-env.ts'
-import { jwtRequired } from '../../src/middleware/jwt.ts'
+import { isStrictGuard, jwtRequired } from '../../src/middleware/jwt.ts'
 import { COSMO, addUser, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
@@ -48,6 +48,14 @@ beforeEach(async () => {
   await addUser(COSMO, ['editor'])
 })
 afterEach(() => vi.useRealTimers())
+
+it('a guard accepts every type of token by name, and the smallest values', () => {
+  expect(isStrictGuard(jwtRequired({ tokenType: 'access', optional: false }))).toBe(true)
+  expect(isStrictGuard(jwtRequired({ tokenType: 'refresh', cookies: false }))).toBe(true)
+  expect(isStrictGuard(jwtRequired({ tokenType: 'any', cookies: true }))).toBe(true)
+  expect(isStrictGuard(jwtRequired({ fresh: 1, roles: ['a'] }))).toBe(true)
+  expect(isStrictGuard(jwtRequired({ tokenType: 'access', optional: true }))).toBe(false)
+})
 
 it('reading c.var.user does not compile on a route without the guard', () => {
   const unguarded = new Hono<AppEnv>().get('/unguarded', (c) => {

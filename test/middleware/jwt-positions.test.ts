@@ -113,8 +113,11 @@ it.each(POSITIONS)(
 
 describe('impossible guard options do not compile, and throw a TypeError that names the mistake:', () => {
   it.each<[mistake: string, create: () => unknown]>([
-    // @ts-expect-error -- an unknown option
-    ["unknown option 'role'", () => jwtRequired({ fresh: 300, role: ['admin'] })],
+    [
+      "'role'. The options are tokenType, optional, fresh, roles, cookies.",
+      // @ts-expect-error -- an unknown option
+      () => jwtRequired({ fresh: 300, role: ['admin'] }),
+    ],
     // @ts-expect-error -- an unknown option
     ["unknown option 'verifyType'", () => jwtRequired({ verifyType: false })],
     // @ts-expect-error -- optional roles

@@ -2,12 +2,20 @@
 
 const GUARD = ['middleware/jwt-positions', 'middleware/jwt-options', 'middleware/jwt']
 const ROUTES = ['routes/protected', 'routes/token-types', 'routes/refresh', 'routes/logout']
+const AROUND_THE_GUARD = [
+  'routes/audit',
+  'routes/key-ring',
+  'http/refresh-cookie',
+  'auth/sessions/revoked-sessions',
+  'log',
+  'app',
+]
 const TOKENS = ['auth/tokens/verify', 'auth/tokens/compact-jws', 'auth/tokens/token-cache']
 const SESSIONS = ['auth/sessions/sessions', 'auth/sessions/revoked-sessions']
 
 export const TARGETS: Record<string, string[]> = {
-  'src/middleware/jwt.ts': [...GUARD, 'routes/audit', ...ROUTES, 'http/refresh-cookie', 'log'],
-  'src/middleware/jwt-options.ts': GUARD,
+  'src/middleware/jwt.ts': [...GUARD, ...ROUTES, ...AROUND_THE_GUARD],
+  'src/middleware/jwt-options.ts': ['middleware/jwt-positions', 'middleware/jwt-options'],
   'src/auth/tokens/claims.ts': [...TOKENS, ...ROUTES],
   'src/auth/tokens/compact-jws.ts': [...TOKENS, 'auth/tokens/wycheproof'],
   'src/auth/tokens/issue.ts': ['routes/login', ...ROUTES, 'http/refresh-cookie'],

@@ -3,7 +3,7 @@
 import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { runWrangler } from './wrangler.ts'
 
-const API = process.env.CLOUDFLARE_API_BASE_URL ?? 'https://api.cloudflare.com/client/v4'
+const API = 'https://api.cloudflare.com/client/v4'
 const HOW_TO_LOG_IN =
   "'npx wrangler login', or CLOUDFLARE_API_TOKEN with the permissions to edit D1 and Workers Scripts"
 
@@ -72,7 +72,7 @@ async function callApi(
   let status: number
   let envelope: Envelope
   try {
-    const response = await fetch(`${API}${path}`, init)
+    const response = await fetch(`${process.env.CLOUDFLARE_API_BASE_URL ?? API}${path}`, init)
     status = response.status
     envelope = await response.json()
   } catch (error) {

@@ -1,7 +1,10 @@
 // The file of a key ring: .dev.vars locally; .keys.<environment> for a deployed Worker, whose secrets cannot be read back.
 
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
+import { existsSync, readFileSync } from 'node:fs'
+
+import { CommandError, messageOf } from '../terminal/command-error.ts'
+import { type StagedFile, stageFile } from '../terminal/output.ts'
+import { parseDotEnv, replaceValues } from './dot-env.ts'
 
 export const VARIABLES = ['JWT_SECRET', 'JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as const
 export type Ring = Partial<Record<(typeof VARIABLES)[number], string>>
@@ -9,30 +12,54 @@ export type Ring = Partial<Record<(typeof VARIABLES)[number], string>>
 export const ALGORITHMS = ['HS256', 'ES256', 'EdDSA'] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
 
-/** Returns the file of a target's ring. Git ignores both names. */
-export const ringFile = (remote: boolean, env: string | undefined): string =>
-  remote ? `.keys.${env ?? 'production'}` : '.dev.vars'
+/** Returns the file of a target's ring. Git ignores all of these names. Locally, wrangler prefers the environment's own. */
+export function ringFile(remote: boolean, env: string | undefined): string {
+  if (remote) return `.keys.${env ?? 'production'}`
+  return env && existsSync(`.dev.vars.${env}`) ? `.dev.vars.${env}` : '.dev.vars'
+}
 
 /** Returns the ring in a file; an empty one when the file does not exist. */
 export function readRing(file: string): Ring {
-  const values = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
+  const values = parseDotEnv(readText(file))
   const ring: Ring = {}
   for (const name of VARIABLES) if (values[name]) ring[name] = values[name]
   return ring
 }
 
-/** Replaces the ring in a file atomically and keeps its other lines. Only the owner can read the file. */
-export function writeRing(file: string, ring: Ring): void {
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
-  const others = lines.filter(
-    (line) => !/^\s*(export\s+)?JWT_SECRET(_NEXT|_PREVIOUS)?\s*=/.test(line),
-  )
-  const entries = VARIABLES.flatMap((name) => (ring[name] ? [`${name}='${ring[name]}'`] : []))
-  const rest = others.join('\n').trimEnd()
-  const temporary = `${file}.new`
-  writeFileSync(temporary, `${[...(rest ? [rest] : []), ...entries].join('\n')}\n`, { mode: 0o600 })
-  chmodSync(temporary, 0o600)
-  renameSync(temporary, file)
+/** Replaces the ring in a file atomically; see `stageRing`. */
+export const writeRing = (file: string, ring: Ring): void => stageRing(file, ring).commit()
+
+/**
+ * Prepares a file with another ring, which only the owner can read. Everything else in it stays as it is.
+ * Throws a CommandError when the new file would not read back as intended.
+ */
+export function stageRing(file: string, ring: Ring): StagedFile {
+  const before = readText(file)
+  const text = replaceValues(before, VARIABLES, ring)
+  const expected = {
+    ...parseDotEnv(before),
+    ...Object.fromEntries(VARIABLES.map((name) => [name, ring[name]])),
+  }
+  const check = (written: string) => {
+    const actual = parseDotEnv(readText(written))
+    const names = [...Object.keys(expected), ...Object.keys(actual)]
+    const wrong = names.find((name) => actual[name] !== expected[name])
+    if (wrong)
+      throw new CommandError(
+        `${file} was not changed: ${wrong} in it would not be read as it is now. Put each value in quotes that it does not contain, or create a new key with 'npm run keys -- generate'.`,
+      )
+  }
+  return stageFile(file, text, { mode: 0o600, check })
+}
+
+/** Returns a file's text, with its byte order mark; an empty string when there is no such file. */
+function readText(file: string): string {
+  if (!existsSync(file)) return ''
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file))
+  } catch (error) {
+    throw new CommandError(`${file} cannot be read: ${messageOf(error)}`)
+  }
 }
 
 /** Returns a random secret: 32 bytes in base64, or a private JWK. */

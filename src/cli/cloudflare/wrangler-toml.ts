@@ -1,10 +1,13 @@
 // wrangler.toml: read with wrangler's parser, changed only in the line with the database's id.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 import type { Unstable_Config as WranglerConfig } from 'wrangler'
 
+import { DEFAULTS } from '../../config.ts'
+import { lookUp } from '../terminal/arguments.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
+import { replaceFile } from '../terminal/output.ts'
 
 export type { WranglerConfig }
 
@@ -17,6 +20,7 @@ const NOT_INHERITED = new Set(['secrets', 'vars', 'd1_databases', 'ratelimits'])
 /** Loads wrangler as a library, which takes a second, and silences it. */
 export async function loadWrangler() {
   process.env.WRANGLER_LOG ??= 'error'
+  process.env.WRANGLER_WRITE_LOGS = 'false'
   process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= 'false' // a download that only fails offline
   return import('wrangler')
 }
@@ -29,11 +33,14 @@ export async function readWranglerToml(env: string | undefined): Promise<Wrangle
   const { unstable_readConfig: readWranglerConfig } = await loadWrangler()
   let config: WranglerConfig
   try {
-    config = readWranglerConfig({ ...(env && { env }) }, { hideWarnings: true })
+    // An empty name is the top of the file, also where CLOUDFLARE_ENV is set.
+    config = readWranglerConfig({ env: '' }, { hideWarnings: true })
+    if (env && config.definedEnvironments?.includes(env))
+      return readWranglerConfig({ env }, { hideWarnings: true })
   } catch (error) {
     throw new CommandError(`${FILE} cannot be read: ${messageOf(error)}`)
   }
-  if (!env || config.definedEnvironments?.includes(env)) return config
+  if (!env) return config
   throw new CommandError(`${FILE} has no environment '${env}'. To create it, append:
 
 ${draftEnvironment(readFileSync(FILE, 'utf8'), env)}`)
@@ -47,7 +54,7 @@ export function findDatabaseId(config: WranglerConfig): string | undefined {
 
 /** Writes the id of the database into its line and changes nothing else. */
 export async function writeDatabaseId(env: string | undefined, id: string): Promise<void> {
-  writeFileSync(FILE, replaceDatabaseId(readFileSync(FILE, 'utf8'), env, id))
+  replaceFile(FILE, replaceDatabaseId(readFileSync(FILE, 'utf8'), env, id))
   if (findDatabaseId(await readWranglerToml(env)) !== id)
     throw new CommandError(
       `${FILE} has an unexpected layout. Add this to it yourself: database_id = "${id}"`,
@@ -75,6 +82,7 @@ export function draftEnvironment(toml: string, env: string): string {
     const lines = section.split(/\r?\n/).filter((line) => !/^\s*(#|$)/.test(line))
     return lines
       .map((line) => toEnvironmentLine(line, env))
+      .filter((line) => !isDefault(line))
       .join('\n')
       .replace(table, `env.${env}.${table}`)
   })
@@ -83,6 +91,12 @@ export function draftEnvironment(toml: string, env: string): string {
 
 /** Returns the text before the first table, then each table with its header. */
 const splitSections = (toml: string) => toml.split(/^(?=\[)/m)
+
+/** An environment that repeats a default would keep it when the default changes. */
+function isDefault(line: string): boolean {
+  const [, name = '', value] = /^(\w+) = "(.*)"$/.exec(line) ?? []
+  return lookUp<string>(DEFAULTS, name) === value && value !== undefined
+}
 
 /** Replaces what must differ between environments. */
 const toEnvironmentLine = (line: string, env: string) =>

@@ -21,6 +21,8 @@ export function startWrangler(
       ...process.env,
       WRANGLER_SEND_METRICS: 'false',
       WRANGLER_LOG: 'log',
+      // Its log contains what it prints, also the API token of `wrangler auth token`, and others can read it.
+      WRANGLER_WRITE_LOGS: 'false',
       ...env,
     },
   })

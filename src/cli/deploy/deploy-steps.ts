@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { importKey } from '../../auth/keys/key-ring.ts'
-import { readSettings } from '../../config.ts'
+import { DEFAULTS, readSettings } from '../../config.ts'
 import { type Api, ApiError, openApi } from '../cloudflare/api.ts'
 import { generateSecret, readRing, ringFile, writeRing } from '../cloudflare/ring-file.ts'
+import { listSecrets } from '../cloudflare/worker.ts'
 import { runWrangler } from '../cloudflare/wrangler.ts'
 import {
   findDatabaseId,
@@ -26,7 +27,6 @@ export type Options = {
 }
 type Database = { uuid: string; name: string }
 
-const NO_WORKER = new Set([10007, 10090]) // the API's codes when no such Worker was deployed
 const NO_DATABASE = 7404
 
 /** Returns the outcome of a step without a result. */
@@ -45,7 +45,7 @@ export async function checkSettings(options: Options) {
   const env = { ...Object.fromEntries(bindings.map((name) => [name, {}])), ...config.vars }
   readSettings(env as unknown as Env)
   const note =
-    config.vars.JWT_ISSUER === 'latchkey'
+    (config.vars.JWT_ISSUER ?? DEFAULTS.JWT_ISSUER) === DEFAULTS.JWT_ISSUER
       ? "valid, but JWT_ISSUER is still 'latchkey': set a different one for each environment"
       : 'valid'
   return { note, result: config }
@@ -92,18 +92,6 @@ export async function applyMigrations(api: Api, { env, dryRun }: Options) {
   return toOutcome(none ? 'none to apply' : 'applied')
 }
 
-/** Returns whether the deployed Worker has its secret; false when there is no Worker yet. */
-async function hasSecret(api: Api, worker: string): Promise<boolean> {
-  try {
-    const secrets = (await api.call(`/workers/scripts/${worker}/secrets`)) as { name: string }[]
-    return secrets.some(({ name }) => name === 'JWT_SECRET')
-  } catch (error) {
-    // Any other error must not look like a missing secret: a new one would end every session.
-    if (error instanceof ApiError && error.codes.some((code) => NO_WORKER.has(code))) return false
-    throw error
-  }
-}
-
 /**
  * Prepares a first secret, which is uploaded together with the Worker: `secret put` needs a Worker, and a
  * deployment needs the required secret. The result is wrangler's options.
@@ -113,11 +101,13 @@ export async function ensureSecret(
   { name = '' }: WranglerConfig,
   { env, dryRun }: Options,
 ) {
-  if (await hasSecret(api, name)) return { note: 'exists', result: [] }
+  if ((await listSecrets(api, name))?.includes('JWT_SECRET')) return { note: 'exists', result: [] }
   const file = ringFile(true, env)
   const result = ['--secrets-file', file]
   const { JWT_SECRET: kept } = readRing(file)
   if (kept) {
+    if (kept.includes('$'))
+      throw new CommandError(`JWT_SECRET in ${file} contains a $, which wrangler would expand.`)
     await importKey(kept).catch((error: Error) => {
       throw new CommandError(`JWT_SECRET in ${file} ${error.message}.`)
     })

@@ -1,6 +1,7 @@
 // The steps of a command that changes something remote. Each error says what was done before it.
 
 import { CommandError, explain } from '../terminal/command-error.ts'
+import { print, writeAll } from '../terminal/output.ts'
 
 /** Runs one step, which returns a note to print and its result. */
 export type RunStep = <Result>(
@@ -12,16 +13,16 @@ export type RunStep = <Result>(
 export function createStepRunner(command: string): RunStep {
   const done: string[] = []
   return async (title, step) => {
-    process.stdout.write(`${title} … `)
+    writeAll(1, `${title} … `)
     try {
       const { note, result } = await step()
-      console.log(note)
+      print(note)
       done.push(title)
       return result
     } catch (thrown) {
       const error = explain(thrown)
       if (!(error instanceof CommandError)) throw error
-      console.log('failed')
+      print('failed')
       throw new CommandError(`
 ${title} failed. ${error.message}
 

@@ -1,12 +1,14 @@
 // How a command fails: one message that says what to do, and no stack trace.
 
 import { AppError } from '../../errors.ts'
+import { toCommand } from './quote.ts'
+import { writeAll } from './output.ts'
 
-/** An error that the person at the terminal can fix. Usage errors exit with 2, all others with 1. */
+/** An error that the person at the terminal can fix. Usage errors exit with 2, Ctrl+C with 130, all others with 1. */
 export class CommandError extends Error {
-  readonly exitCode: 1 | 2
+  readonly exitCode: 1 | 2 | 130
 
-  constructor(message: string, exitCode: 1 | 2 = 1) {
+  constructor(message: string, exitCode: 1 | 2 | 130 = 1) {
     super(message)
     this.exitCode = exitCode
   }
@@ -19,15 +21,26 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
   } catch (thrown) {
     const error = explain(thrown)
     if (!(error instanceof CommandError)) throw error
-    process.stderr.write(`${error.message}\n`)
     process.exitCode = error.exitCode
+    writeAll(2, `${error.message}\n`)
   }
 }
 
-/** Converts an AppError about the user `name` to a CommandError; returns anything else unchanged. */
+/**
+ * Converts an AppError about the user `name`, and an error of the operating system, to a CommandError.
+ * Returns anything else unchanged.
+ */
 export function explain(error: unknown, name = ''): unknown {
-  return error instanceof AppError ? new CommandError(toMessage(error, name)) : error
+  if (error instanceof AppError) return new CommandError(toMessage(error, name))
+  return isSystemError(error) ? new CommandError(toSystemMessage(error)) : error
 }
+
+/** ENOSPC, EROFS, EACCES, EPIPE …: nothing in the code is wrong. */
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && 'code' in error
+
+const toSystemMessage = ({ code, message }: NodeJS.ErrnoException): string =>
+  code === 'EPIPE' ? 'The output is incomplete: its reader has closed the pipe.' : message
 
 function toMessage({ code, message, details }: AppError, name: string): string {
   switch (code) {
@@ -38,7 +51,7 @@ function toMessage({ code, message, details }: AppError, name: string): string {
     case 'not_found':
       return `There is no user '${name}'. See 'npm run users -- list'.`
     case 'username_taken':
-      return `A user '${name}' exists already, perhaps in another case. See 'npm run users -- list ${name}'.`
+      return `A user '${name}' exists already, perhaps in another case. See: ${toCommand('users', ['list', ...(name.startsWith('-') ? ['--'] : []), name])}`
     case 'database_failed':
       return `The database failed: ${message}`
     case 'settings_invalid':
@@ -48,6 +61,10 @@ function toMessage({ code, message, details }: AppError, name: string): string {
   }
 }
 
-/** Returns the message of anything that was thrown. */
-export const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error)
+/** Returns the message of anything that was thrown, with its causes: that of fetch is only "fetch failed". */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const inner = error instanceof AggregateError ? error.errors[0] : error.cause
+  const messages = [error.message, inner === undefined ? '' : messageOf(inner)]
+  return messages.filter(Boolean).join(': ')
+}

@@ -9,6 +9,7 @@ import { listUsers, type User } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'
 import { CommandError } from '../terminal/command-error.ts'
+import { quoteAlways } from '../terminal/quote.ts'
 import { confirm, readNewPassword } from '../terminal/prompt.ts'
 import { toDay, toMinute, toTable } from '../terminal/table.ts'
 
@@ -124,7 +125,9 @@ function parseRoles(roles: string[]): string[] {
 }
 
 const toNextHint = (next: string | null): string =>
-  next === null ? '' : `\n… and more: --after '${next}'`
+  next === null
+    ? ''
+    : `\n… and more: --after${next.startsWith('-') ? '=' : ' '}${quoteAlways(next)}`
 
 const toUserJson = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
   username,

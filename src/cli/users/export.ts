@@ -1,13 +1,15 @@
 // npm run users -- export: writes all users with their password hashes, in a format that `import` reads.
 
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync } from 'node:fs'
 
 import { listUsers, type User } from '../../db/users.ts'
+import { resolveEnvironment } from '../cloudflare/environment.ts'
 import { withIsolate } from '../cloudflare/isolate.ts'
 import { parseArguments, TARGET_OPTIONS } from '../terminal/arguments.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { formatCsv } from './csv.ts'
 import { COLUMNS, toCells, toRow } from './user-row.ts'
+import { print, writeAll } from '../terminal/output.ts'
 
 const HELP = `Usage: npm run users -- export <file> [options]
 
@@ -39,21 +41,23 @@ const JSON_ARRAY: Format = {
 }
 
 export async function exportUsers(args: string[]): Promise<void> {
-  const { values, positionals } = parseArguments(args, TARGET_OPTIONS, { help: HELP, max: 1 })
+  const { values, positionals } = parseArguments(args, TARGET_OPTIONS, {
+    help: HELP,
+    max: 1,
+    command: ['export'],
+  })
   const [file] = positionals
-  if (values.help) return console.log(HELP)
+  if (values.help) return print(HELP)
   if (!file) throw new CommandError(`Missing file.\n\n${HELP}`, 2)
   const isOutput = file === '-'
   const format = file.endsWith('.json') || (isOutput && values.json) ? JSON_ARRAY : CSV
-  const write = (target: number) =>
-    withIsolate({ remote: values.remote, env: values.env }, ({ db }) =>
-      writeAll(db, target, format),
-    )
+  const source = { remote: values.remote, env: await resolveEnvironment(values.env) }
+  const write = (target: number) => withIsolate(source, ({ db }) => writeUsers(db, target, format))
 
   const count = await (isOutput ? write(process.stdout.fd) : writeNewFile(file, write))
   const done = `${count.toLocaleString('en')} users exported, with their password hashes: keep them safe.`
   if (isOutput) process.stderr.write(`${done}\n`)
-  else console.log(values.json ? JSON.stringify({ ok: true, file, users: count }) : done)
+  else print(values.json ? JSON.stringify({ ok: true, file, users: count }) : done)
 }
 
 /** Creates a file that only its owner can read, and removes it when `write` fails: half an export looks complete. */
@@ -81,17 +85,17 @@ function openNew(file: string): number {
 }
 
 /** Writes page by page, so that memory does not grow with the number of users. */
-async function writeAll(db: D1Database, target: number, format: Format): Promise<number> {
+async function writeUsers(db: D1Database, target: number, format: Format): Promise<number> {
   let count = 0
   let after: string | null = ''
-  writeSync(target, format.head)
+  writeAll(target, format.head)
   while (after !== null) {
     const page = await listUsers(db, { limit: PAGE_SIZE, after })
     const text = page.users.map(format.show).join(format.separator)
-    writeSync(target, count > 0 && page.users.length > 0 ? format.separator + text : text)
+    writeAll(target, count > 0 && page.users.length > 0 ? format.separator + text : text)
     count += page.users.length
     after = page.next
   }
-  writeSync(target, format.tail)
+  writeAll(target, format.tail)
   return count
 }

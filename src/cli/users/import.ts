@@ -3,11 +3,13 @@
 import { readFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 
+import { resolveEnvironment } from '../cloudflare/environment.ts'
 import { withIsolate } from '../cloudflare/isolate.ts'
 import { parseArguments, TARGET_OPTIONS } from '../terminal/arguments.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { addEntries, compareEntries } from './import-entries.ts'
 import { type Entry, parseUserFile, type Rejection } from './user-file.ts'
+import { print } from '../terminal/output.ts'
 
 const HELP = `Usage: npm run users -- import <file> [options]
 
@@ -43,13 +45,17 @@ const OPTIONS = {
 const MAX_SHOWN = 50
 
 export async function importUsers(args: string[]): Promise<void> {
-  const { values, positionals } = parseArguments(args, OPTIONS, { help: HELP, max: 1 })
+  const { values, positionals } = parseArguments(args, OPTIONS, {
+    help: HELP,
+    max: 1,
+    command: ['import'],
+  })
   const [file] = positionals
-  if (values.help) return console.log(HELP)
+  if (values.help) return print(HELP)
   if (!file) throw new CommandError(`Missing file.\n\n${HELP}`, 2)
   const { entries, rejections: invalid } = parseUserFile(await readText(file))
   if (entries.length + invalid.length === 0) throw new CommandError('The file contains no users.')
-  const target = { remote: values.remote, env: values.env }
+  const target = { remote: values.remote, env: await resolveEnvironment(values.env) }
 
   await withIsolate(target, async ({ db }) => {
     const { fresh, same, taken } = await compareEntries(db, entries)
@@ -58,9 +64,8 @@ export async function importUsers(args: string[]): Promise<void> {
     if (rejections.length > 0) return report(rejections, values.json)
     if (!values['dry-run']) await addEntries(db, fresh, values.remote)
     const result = { imported: fresh.length, same: same.length, skipped: taken.length }
-    if (values.json)
-      console.log(JSON.stringify({ ok: true, dry_run: values['dry-run'], ...result }))
-    else console.log(toSummary(result, values['dry-run']))
+    if (values.json) print(JSON.stringify({ ok: true, dry_run: values['dry-run'], ...result }))
+    else print(toSummary(result, values['dry-run']))
   })
 }
 
@@ -83,7 +88,7 @@ const toTakenRejection = ({ at, user }: Entry): Rejection => ({
 /** Prints the rejected rows as JSON, or throws them. */
 function report(rejections: Rejection[], json: boolean): void {
   if (json) {
-    console.log(JSON.stringify({ ok: false, refused: rejections }))
+    print(JSON.stringify({ ok: false, refused: rejections }))
     process.exitCode = 1
     return
   }

@@ -1,5 +1,8 @@
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -25,7 +28,6 @@ const ok = (changes: number, results: object[] = []) => ({
 
 beforeAll(async () => {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const { readFileSync } = await import('node:fs')
   const config = readFileSync('wrangler.toml', 'utf8')
   project.write(
     'wrangler.toml',
@@ -71,6 +73,19 @@ describe("--remote works on production's database through Cloudflare's API", () 
     expect(bodies).not.toContain('horse')
   })
 
+  it('and leaves the token in no file of the home folder', async () => {
+    reply = { success: true, result: [ok(1, [ROW])] }
+    const home = mkdtempSync(join(tmpdir(), 'home-'))
+    const own = { HOME: home, XDG_CONFIG_HOME: home, WRANGLER_WRITE_LOGS: 'true' }
+    expect((await users(['enable', 'ada'], '', own)).code).toBe(0)
+    const entries = readdirSync(home, { recursive: true, withFileTypes: true })
+    const files = entries.filter((entry) => entry.isFile())
+    const contents = files.map(({ parentPath, name }) =>
+      readFileSync(join(parentPath, name), 'utf8'),
+    )
+    expect(contents.filter((content) => content.includes(TOKEN))).toEqual([])
+  })
+
   it('and finds the account when there is only one', async () => {
     reply = { success: true, result: [{ id: 'only', ...ok(0) }] }
     await users(['enable', 'ada'], '', { CLOUDFLARE_ACCOUNT_ID: '' })
@@ -78,6 +93,49 @@ describe("--remote works on production's database through Cloudflare's API", () 
       '/accounts',
       '/accounts/only/d1/database/the-database/query',
     ])
+  })
+})
+
+describe('--remote reads the environment and the account where wrangler reads them:', () => {
+  beforeAll(() => {
+    const staging = ['binding = "DB"', 'database_name = "s"', 'database_id = "the-second"']
+    const current = readFileSync(join(project.folder, 'wrangler.toml'), 'utf8')
+    const own = ['', '[[env.staging.d1_databases]]', ...staging, '']
+    project.write('wrangler.toml', current + own.join('\n'))
+  })
+  const PATH = '/accounts/the-account/d1/database/the-database/query'
+  const SECOND = '/accounts/the-account/d1/database/the-second/query'
+
+  it.each<[string, string[], Record<string, string | undefined>, string, string]>([
+    ['--env', ['--env', 'staging'], {}, '', SECOND],
+    ['CLOUDFLARE_ENV', [], { CLOUDFLARE_ENV: 'staging' }, '', SECOND],
+    ['CLOUDFLARE_ENV in .env', [], {}, 'CLOUDFLARE_ENV="staging"\n', SECOND],
+    ['--env before the rest', ['--env', 'staging'], { CLOUDFLARE_ENV: 'no' }, '', SECOND],
+    ['an empty --env', ['--env', ''], { CLOUDFLARE_ENV: 'staging' }, '', PATH],
+    [
+      'CLOUDFLARE_ACCOUNT_ID in .env',
+      [],
+      { CLOUDFLARE_ACCOUNT_ID: undefined },
+      'CLOUDFLARE_ACCOUNT_ID=another # ours\n',
+      PATH.replace('the-account', 'another'),
+    ],
+  ])('%s', async (_, args, env, file, path) => {
+    project.write('.env', file)
+    reply = { success: true, result: [ok(0)] }
+    const { code, stderr } = await users(['list', ...args], '', env as Record<string, string>)
+    project.write('.env', '')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(requests.map(({ url }) => url)).toEqual([path])
+  })
+
+  it.each([
+    ['CLOUDFLARE_ENV', [], { CLOUDFLARE_ENV: 'nosuch' }],
+    ['--env', ['--env', 'nosuch'], {}],
+  ])('an unknown one in %s is refused', async (_, args, env) => {
+    const { code, stderr } = await users(['list', ...args], '', env as Record<string, string>)
+    expect(code).toBe(1)
+    expect(stderr).toContain("wrangler.toml has no environment 'nosuch'")
+    expect(requests).toEqual([])
   })
 })
 
