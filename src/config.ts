@@ -42,6 +42,16 @@ function splitList(list: string): string[] {
   return list.split(',').flatMap((part) => part.trim() || [])
 }
 
+/** An origin, or empty. Links are made with it, never with the host of a request, which an attacker may choose. */
+const publicUrl = z
+  .string(NOT_TEXT)
+  .check(
+    z.refine(
+      (url) => url === '' || (URL.canParse(url) && new URL(url).origin === url),
+      'must be an origin like https://auth.example.com',
+    ),
+  )
+
 const binding = <Binding>() =>
   z.custom<Binding>((value) => typeof value === 'object' && value !== null, 'is not bound')
 
@@ -65,6 +75,7 @@ const SettingsSchema = z.object({
   CORS_ORIGINS: origins,
   SIGNUP: z.enum(['closed', 'open'], 'must be closed or open'),
   CODE_SECONDS: positive,
+  PUBLIC_URL: publicUrl,
   PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
 })
 
@@ -83,6 +94,8 @@ export const DEFAULTS = {
   LOGIN_WINDOW_SECONDS: '900',
   CORS_ORIGINS: '',
   SIGNUP: 'closed',
+  CODE_SECONDS: '86400',
+  PUBLIC_URL: '',
   PASSWORD_MIN_LENGTH: '15',
 }
 

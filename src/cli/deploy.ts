@@ -70,6 +70,6 @@ await runCommand(async () => {
   const environment = options.env ? ` --env ${options.env}` : ''
   if (options.dryRun) return print('\nNothing has been changed.')
   print(
-    `\nNext: create an admin, 'npm run users -- add <name> --role admin --remote${environment}'.`,
+    `\nNext: invite an admin, 'npm run users -- add <name> --invite --role admin --remote${environment}'.`,
   )
 })

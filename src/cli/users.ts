@@ -16,6 +16,9 @@ const HELP = `Usage: npm run users -- <command> [name] [options]
                                  terminal or from standard input
   list [<prefix>]                list users, or those whose names begin with the
                                  prefix, regardless of case
+  add <name> --invite            create a user who chooses the password, and print
+                                 a link for them that works once
+  reset <name>                   print such a link for a user who forgot theirs
   passwd <name>                  set a new password
   roles <name> [--role <role>]…  set the roles; without --role, remove all
   disable <name>                 reject logins
@@ -44,6 +47,7 @@ const OPTIONS = {
   ...TARGET_OPTIONS,
   role: { type: 'string', multiple: true, default: [] as string[] },
   everyone: { type: 'boolean', default: false },
+  invite: { type: 'boolean', default: false },
   limit: { type: 'string', default: '100' },
   after: { type: 'string', default: '' },
   yes: { type: 'boolean', default: false },

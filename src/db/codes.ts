@@ -31,8 +31,9 @@ export async function replaceCode(
   return may?.results.length === 0 ? 'no_authority' : 'no_user'
 }
 
+/** On the command line by the database's clock, not by the operator's. */
 const INSERT_CODE = `INSERT OR REPLACE INTO codes (user_id, code_hash, expires_at, created_by)
-  SELECT id, ?5, ?6, ?7 FROM users
+  SELECT id, ?5, iif(?3 IS NULL, unixepoch() + ?6 - ?4, ?6), ?7 FROM users
   WHERE username = ?1 AND disabled_at IS NULL AND ${ACTOR_MAY}`
 
 /** Adds a user without a usable password, and their code, in one transaction. */

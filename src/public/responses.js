@@ -63,13 +63,15 @@ export async function readResponse(request) {
 }
 
 /** @param {ApiResponse} response */
-export function describeResponse({ status, body, requestId }) {
+export function describeResponse({ status, code, body, requestId }) {
   if (status === 0)
     return 'The API does not respond. Check that it is running and that you are online, then try again.'
   if (status === 429) return 'Too many attempts.'
   if (status === 503) return 'The API is temporarily unavailable. Try again in a moment.'
   if (status >= 500)
     return `The API failed.${requestId && ` Its log has the details under ${requestId}.`}`
+  if (code === 'code_invalid')
+    return 'This link has been used, has expired or was replaced. Ask for a new one.'
   const message = body.message ?? body.msg ?? body.error
   if (typeof message !== 'string') return status < 400 ? 'Done.' : 'The API rejected this.'
   return /[.!?]$/.test(message) ? message : `${message}.`

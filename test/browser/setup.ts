@@ -48,6 +48,12 @@ export async function setup(vitest: TestProject) {
   }
   const { code, stderr } = await project.run('users', ['add', ADA.username], ADA.password)
   if (code !== 0) throw new Error(stderr)
+  const root = await project.run(
+    'users',
+    ['add', 'root', '--role', 'admin'],
+    'the root of the tree',
+  )
+  if (root.code !== 0) throw new Error(root.stderr)
   vitest.provide('origin', `http://localhost:${port}`)
   return async () => {
     dev.kill('SIGTERM')

@@ -79,7 +79,7 @@ describe('npm run deploy from a fresh clone', () => {
     expect(outcome.stdout).toContain(`Readiness … ${story.cloudflare.url} is ready`)
     expect(outcome.stdout).toContain("JWT_ISSUER is still 'latchkey'")
     expect(outcome.stdout.trimEnd()).toMatch(
-      /Next: create an admin, 'npm run users -- add <name> --role admin --remote'\.$/,
+      /Next: invite an admin, 'npm run users -- add <name> --invite --role admin --remote'\.$/,
     )
   })
 
@@ -188,7 +188,7 @@ it(
       spoil()
       const { code, stdout, stderr } = await deploy(gone)
       expect({ title, code }).toEqual({ title, code: 1 })
-      expect(stdout).not.toContain('Next: create an admin')
+      expect(stdout).not.toContain('Next: invite an admin')
       expect(stderr).toContain(`${title} failed. `)
       expect(stderr).toContain(says)
       expect(stderr).toContain(`\nDone before: ${done}.\n`)

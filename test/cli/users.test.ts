@@ -54,6 +54,22 @@ it('a user can be changed by add, list, passwd, roles, disable, enable and remov
   expect(await list()).toEqual([])
 })
 
+it('add --invite and reset print a link that works once, and no password is ever typed', async () => {
+  const link = /^ {2}http:\/\/127\.0\.0\.1:8787\/#code=([0-9a-z-]{30})$/m
+  const invited = await users(['add', 'eve', '--invite', '--role', 'editor'])
+  expect(invited).toMatchObject({ code: 0, stderr: '' })
+  expect(invited.stdout).toMatch(/^eve: invited, once, until 2/)
+  expect(invited.stdout).toMatch(link)
+  const { stdout } = await users(['reset', 'eve', '--json'])
+  const { code, expires_at, link: again } = JSON.parse(stdout)
+  expect(again).toBe(`http://127.0.0.1:8787/#code=${code}`)
+  expect(expires_at).toBeGreaterThan(Date.now() / 1000 + 86_000)
+  expect(invited.stdout).not.toContain(code)
+  expect((await users(['reset', 'nobody'])).code).toBe(1)
+  expect((await users(['add', 'eve', '--invite'])).code).toBe(1)
+  await users(['remove', 'eve', '--yes'])
+})
+
 it('list finds users by the beginning of their names, and prints pages', async () => {
   for (const name of ['ada', 'Adam', 'adele', 'bob']) await users(['add', name], PASSWORD)
   const { stdout } = await users(['list', 'AD', '--limit', '2'])

@@ -1,5 +1,6 @@
 // The commands of `npm run users`, each with output for people and for scripts.
 
+import { type Code, createResetCode, inviteUser } from '../../auth/codes/codes.ts'
 import { createUser, removeUser, requireUser, updateUser } from '../../auth/users.ts'
 import { Roles, ROLE_RULE } from '../../contract/requests.ts'
 import type { SessionListResponse, UserResponse } from '../../contract/responses.ts'
@@ -14,6 +15,7 @@ import { confirm, readNewPassword } from '../terminal/prompt.ts'
 import { toDay, toMinute, toTable } from '../terminal/table.ts'
 
 export type Options = Target & {
+  invite: boolean
   yes: boolean
   everyone: boolean
   role: string[]
@@ -51,10 +53,31 @@ const updating = (done: string, toChange: (options: Options) => Change | Promise
 const revokeSessions = updating('sessions revoked', () => ({}))
 
 export const COMMANDS: Record<string, Command> = {
-  add: changing('created', async (isolate, username, { role }) => {
-    const roles = parseRoles(role)
-    return createUser(isolate, { username, roles, password: await readNewPassword() }, now())
-  }),
+  add: {
+    argument: 'name',
+    async run(isolate, username, options) {
+      const roles = parseRoles(options.role)
+      if (options.invite)
+        return toCodeOutput(await inviteUser(isolate, { username, roles }, now()), {
+          done: `${username}: invited`,
+          publicUrl: isolate.settings.PUBLIC_URL,
+          options,
+        })
+      const password = await readNewPassword()
+      await createUser(isolate, { username, roles, password }, now())
+      return { text: `${username}: created`, json: { ok: true, username } }
+    },
+  },
+  reset: {
+    argument: 'name',
+    async run(isolate, username, options) {
+      return toCodeOutput(await createResetCode(isolate, { username }, now()), {
+        done: `${username}: may choose a new password`,
+        publicUrl: isolate.settings.PUBLIC_URL,
+        options,
+      })
+    },
+  },
   list: {
     argument: 'prefix',
     async run({ db }, prefix, { limit, after }) {
@@ -116,6 +139,22 @@ export const COMMANDS: Record<string, Command> = {
       throw new CommandError('No user was removed.')
     return removeUser(isolate, { username, keepLastAdmin: false }, now())
   }),
+}
+
+const LOCAL_URL = 'http://127.0.0.1:8787' // of npm run dev
+
+/** Shows a one-time code as a link. The code is in the fragment, which no server, log or proxy sees. */
+function toCodeOutput(
+  { code, expiresAt }: Code,
+  { done, publicUrl, options }: { done: string; publicUrl: string; options: Options },
+): Output {
+  const origin = publicUrl || (options.remote ? undefined : LOCAL_URL)
+  const link = origin && `${origin}/#code=${code}`
+  const how = link ?? `code ${code} (set PUBLIC_URL in wrangler.toml to get a link)`
+  return {
+    text: `${done}, once, until ${toMinute(expiresAt)} UTC:\n\n  ${how}\n\nHand it over by a channel that only the user reads. It is shown only here.`,
+    json: { ok: true, code, expires_at: expiresAt, ...(link && { link }) },
+  }
 }
 
 function parseRoles(roles: string[]): string[] {
