@@ -34,7 +34,7 @@ passwd, roles, disable and remove also revoke the user's sessions.
   --after <x>   the next page; the previous page shows the value
   --remote      use the production database instead of the local one
   --env <name>  use the database of this wrangler environment
-  --json        print one JSON document, for scripts
+  --json        print one JSON document, for scripts: npm run -s users -- …
   --yes         remove users or log everyone out without asking
   --help        show this help`
 

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 
 import { CommandError } from './command-error.ts'
 
@@ -13,7 +13,12 @@ async function ask(question: string, hidden: boolean): Promise<string> {
   if (hidden) process.stderr.write(question)
   const terminal = createInterface({ input: process.stdin, output, terminal: true })
   try {
-    return await terminal.question(hidden ? '' : question)
+    return await new Promise((resolve, reject) => {
+      terminal.once('SIGINT', () => reject(new CommandError('Cancelled.', 130))) // Ctrl+C
+      const cancel = () => reject(new CommandError('Cancelled.'))
+      terminal.once('close', cancel) // Ctrl+D: Node would wait forever
+      terminal.question(hidden ? '' : question).then(resolve, cancel)
+    })
   } finally {
     terminal.close()
     if (hidden) process.stderr.write('\n')
@@ -23,13 +28,24 @@ async function ask(question: string, hidden: boolean): Promise<string> {
 /** Asks twice for a new password; without a terminal, reads the first line of standard input. */
 export async function readNewPassword(): Promise<string> {
   if (!process.stdin.isTTY) {
-    const [line = ''] = (await text(process.stdin)).split(/\r?\n/)
+    const [line = ''] = decode(await buffer(process.stdin)).split(/\r?\n/)
     return line
   }
   const password = await ask('New password: ', true)
   if ((await ask('Repeat the password: ', true)) !== password)
     throw new CommandError("Passwords don't match.")
   return password
+}
+
+/** Throws for anything but UTF-8: replaced characters would make different passwords equal. */
+function decode(bytes: Uint8Array): string {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+    if (!text.includes('\0')) return text
+  } catch {
+    // a TypeError without the position
+  }
+  throw new CommandError('The password on standard input is not UTF-8.')
 }
 
 /** Asks for a yes. Returns true without asking when there is no terminal. */

@@ -1,6 +1,8 @@
 // npm run users -- export: writes all users with their password hashes, in a format that `import` reads.
 
+import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, rmSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 
 import { listUsers, type User } from '../../db/users.ts'
 import { resolveEnvironment } from '../cloudflare/environment.ts'
@@ -14,12 +16,13 @@ import { print, writeAll } from '../terminal/output.ts'
 const HELP = `Usage: npm run users -- export <file> [options]
 
 Writes all users to a new file that only you can read: a JSON array if its name
-ends in .json, otherwise CSV. '-' writes to standard output. The file contains
-password hashes: keep it safe, and delete it soon.
+ends in .json, otherwise CSV. '-' writes to standard output, without a banner
+with 'npm run -s users -- export -'. The file contains password hashes: keep it
+safe, and delete it soon.
 
   --remote      use the production database instead of the local one
   --env <name>  use the database of this wrangler environment
-  --json        print one JSON document, for scripts
+  --json        print one JSON document, for scripts: npm run -s users -- …
   --help        show this help`
 
 const PAGE_SIZE = 2000
@@ -57,7 +60,17 @@ export async function exportUsers(args: string[]): Promise<void> {
   const count = await (isOutput ? write(process.stdout.fd) : writeNewFile(file, write))
   const done = `${count.toLocaleString('en')} users exported, with their password hashes: keep them safe.`
   if (isOutput) process.stderr.write(`${done}\n`)
-  else print(values.json ? JSON.stringify({ ok: true, file, users: count }) : done)
+  else warnUnlessIgnored(file)
+  if (!isOutput) print(values.json ? JSON.stringify({ ok: true, file, users: count }) : done)
+}
+
+/** Git would add the hashes to the history, from which they cannot be removed. */
+function warnUnlessIgnored(file: string): void {
+  const { status } = spawnSync('git', ['check-ignore', '-q', '--', resolve(file)], {
+    cwd: dirname(resolve(file)),
+    stdio: 'ignore',
+  })
+  if (status === 1) writeAll(2, `Git does not ignore ${file}: do not commit it.\n`)
 }
 
 /** Creates a file that only its owner can read, and removes it when `write` fails: half an export looks complete. */

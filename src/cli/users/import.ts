@@ -25,7 +25,8 @@ object per line:
   username       1 to 64 characters
   password_hash  Werkzeug's scrypt (scrypt:32768:8:1$…), or argon2id or scrypt
                  as a PHC string
-  roles          optional: separated by spaces in CSV, a list in JSON
+  roles          optional: separated by spaces or commas in CSV, a list in
+                 JSON
   created_at     optional: Unix time in seconds, by default now
   disabled_at    optional: Unix time in seconds, for users who may not log in
 
@@ -33,7 +34,7 @@ object per line:
   --dry-run        only check the file
   --remote         use the production database instead of the local one
   --env <name>     use the database of this wrangler environment
-  --json           print one JSON document, for scripts
+  --json           print one JSON document, for scripts: npm run -s users -- …
   --help           show this help`
 
 const OPTIONS = {

@@ -62,12 +62,19 @@ function readCsv(text: string): RawRow[] {
   if (!isComplete || !columns.every(isKnown) || new Set(columns).size < columns.length) {
     // Only words are shown: a file without a header has a hash in its first line.
     const unknown = columns.filter((column) => !isKnown(column) && /^[A-Za-z_]{1,40}$/.test(column))
-    const what = unknown.length > 0 ? ` Unknown: ${unknown.join(', ')}.` : ''
+    const what = unknown.length > 0 ? ` Unknown: ${unknown.join(', ')}.` : findSeparator(columns)
     throw new CommandError(
       `The first line must name the columns: username, password_hash, and optionally ${COLUMNS.slice(2).join(', ')}.${what}`,
     )
   }
   return records.map((record) => readRecord(columns, record))
+}
+
+/** Spreadsheets of many countries separate cells by semicolons. */
+function findSeparator([line = '', ...others]: string[]): string {
+  const isHeader = others.length === 0 && /\busername\b/.test(line)
+  if (isHeader && line.includes(';')) return ' They are separated by semicolons, not commas.'
+  return isHeader && line.includes('\t') ? ' They are separated by tabs, not commas.' : ''
 }
 
 function readRecord(columns: string[], { line, cells }: CsvRecord): RawRow {

@@ -84,11 +84,11 @@ export function toCells(user: User): string[] {
   return [username, password_hash, writeRoles(roles), String(created_at), String(disabled_at ?? '')]
 }
 
-/** A cell contains roles separated by spaces, or a JSON array when a role has a space or a bracket. */
+/** A cell contains roles separated by spaces or commas (SQLite's group_concat), or a JSON array when a role has one of them. */
 const readRoles = (cell: string): unknown =>
-  cell.startsWith('[') ? (parseJson(cell) ?? cell) : cell.split(' ').filter(Boolean)
+  cell.startsWith('[') ? (parseJson(cell) ?? cell) : cell.split(/[ ,]+/).filter(Boolean)
 const writeRoles = (roles: string[]): string =>
-  roles.every((role) => /^[^\s[]+$/.test(role)) ? roles.join(' ') : JSON.stringify(roles)
+  roles.every((role) => /^[^\s[,]+$/.test(role)) ? roles.join(' ') : JSON.stringify(roles)
 
 const readTime = (cell: string) => (/^\d+$/.test(cell) ? Number(cell) : cell || null)
 

@@ -154,6 +154,24 @@ describe('an import of a file with invalid lines', () => {
   })
 })
 
+it('roles that SQLite has joined with commas are several roles', async () => {
+  const lines = ['"admin,editor"', 'admin editor', '"admin, editor"', '"[""a,b""]"']
+  const text = lines.map((roles, at) => `user-${at},${HASH},${roles}`).join('\n')
+  expect((await users(['import', '-'], `${HEADER},roles\n${text}\n`)).code).toBe(0)
+  const both = '["admin","editor"]'
+  expect(rows().map(({ roles }) => roles)).toEqual([both, both, both, '["a,b"]'])
+})
+
+it.each([
+  ['semicolons', ';'],
+  ['tabs', '\t'],
+])('a file that is separated by %s is rejected with this reason', async (name, separator) => {
+  const text = `${HEADER}\nada,${HASH}\n`.replaceAll(',', separator)
+  const { code, stderr } = await users(['import', '-'], text)
+  expect(code).toBe(1)
+  expect(stderr).toContain(`separated by ${name}, not commas`)
+})
+
 describe('an export', () => {
   it.each(['csv', 'json'])('as %s can be imported again without a difference', async (format) => {
     await users(['import', '-'], `${FLASK}roles,${HASH},"[""of words"",""[""]",,\n`)
