@@ -12,7 +12,8 @@ import {
 import { findUser, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
-import { recordSignUp, withHashSlot } from './brute-force.ts'
+import { recordSignUp } from './brute-force.ts'
+import { withHashSlot } from './hash-slot.ts'
 import { hashPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
 import { type ClientInfo, startSession } from './sessions/sessions.ts'
@@ -47,7 +48,7 @@ export async function signUp(
   const user = { username, password, roles: [], isSignUp: true }
   await validateNewUser(isolate, user)
   return withHashSlot(async () => {
-    await recordSignUp(isolate, { username, address: client.address }, now)
+    await recordSignUp(isolate, { username, client }, now)
     return startSession(isolate, { user: await insertNewUser(isolate, user, now), client }, now)
   })
 }
