@@ -5,14 +5,23 @@ import { beforeEach, describe, expect, it } from 'vitest'
 
 import { app } from '../src/app.ts'
 import type { AppEnv } from '../src/app-env.ts'
-import { COSMO, addUser, fetchApp, getWithToken, logged, login, postJson } from './helpers.ts'
+import {
+  ADDRESS,
+  COSMO,
+  addUser,
+  fetchApp,
+  getWithToken,
+  logged,
+  login,
+  postJson,
+} from './helpers.ts'
 
 beforeEach(() => addUser())
 
 it('plain HTTP is refused instead of redirected, except on localhost (ASVS 4.1.2)', async () => {
   const post = {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    headers: { 'Content-Type': 'application/json', 'CF-Connecting-IP': ADDRESS },
     body: JSON.stringify(COSMO),
   }
   for (const host of ['latchkey.test', 'localhost.evil.test', '127.0.0.1.evil.test', '192.0.2.1']) {

@@ -12,6 +12,9 @@ import { requireDescribed } from './contract/require-described.ts'
 /** The lesson's user. */
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }
 
+/** The client's address, in requests that name no other. */
+export const ADDRESS = '203.0.113.99'
+
 /** The tokens of a session without a refresh cookie. */
 export type Tokens = TokenResponse & { refresh_token: string }
 
@@ -22,7 +25,9 @@ export const now = () => Math.floor(Date.now() / 1000)
 
 /** Sends a request to the assembled Worker. Throws if the response does not match the OpenAPI document. */
 export async function fetchApp(path: string, init?: RequestInit): Promise<Response> {
-  const response = await exports.default.fetch(`https://latchkey.test${path}`, init)
+  const headers = new Headers(init?.headers)
+  if (!headers.has('CF-Connecting-IP')) headers.set('CF-Connecting-IP', ADDRESS)
+  const response = await exports.default.fetch(`https://latchkey.test${path}`, { ...init, headers })
   await requireDescribed(init?.method ?? 'GET', path, response)
   return response
 }

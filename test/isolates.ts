@@ -4,6 +4,7 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 
 import { app } from '../src/app.ts'
+import { ADDRESS } from './helpers.ts'
 import { requireDescribed } from './contract/require-described.ts'
 
 /** Makes statement (or batch) number `at` fail before or after it reaches the database, or never respond. */
@@ -23,6 +24,7 @@ export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'f
     async fetch(path: string, init?: RequestInit): Promise<Response> {
       const context = createExecutionContext()
       const request = new Request(`https://latchkey.test${path}`, init)
+      if (!request.headers.has('CF-Connecting-IP')) request.headers.set('CF-Connecting-IP', ADDRESS)
       const response = await worker.fetch(request, isolate.env, context)
       await waitOnExecutionContext(context)
       await requireDescribed(request.method, path, response)

@@ -1,72 +1,79 @@
 // Limits on guessing passwords: counted before any hash is computed, and the same for unknown usernames.
 
-import { type Counters, countAttempt } from '../db/login-failures.ts'
+import { type Counter, type Counters, countAttempt, DAY_SECONDS } from '../db/login-failures.ts'
 import type { User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
-import { sha256, toBase64url } from './encoding.ts'
+import { keyedHash } from './keys/key-ring.ts'
+import type { ClientInfo } from './sessions/sessions.ts'
 
-/** An attempt that may compute a hash. Its counters take it back when the password is right. */
-export type LoginAttempt = { user: User | undefined; counters: Counters }
-type Attempt = { username: string; address: string }
+/** Its counters take it back when the password is right. */
+type LoginAttempt = { user: User | undefined; counters: Counters }
+type Attempt = { username: string; client: ClientInfo }
+/** What is counted, the limit, and after how many seconds it starts again; 0: it decays over a day. */
+type Limit = [parts: string[], max: number, windowSeconds: number]
+
+/** How much more a wider group may fail: a network over all usernames, an IPv6 /48 instead of a /64. */
+const WIDER = 5
 
 /**
- * Counts an attempt at a user's password from an address. While locked out, even the correct password
- * is rejected, so that the response reveals nothing. Throws `too_many_attempts`.
+ * Counts an attempt at a user's password. While locked out, even the correct password is rejected, so that the
+ * response reveals nothing. A device (network and user agent) from which this user has logged in has its own
+ * counter, and no lockout that others have caused. Throws `too_many_attempts`.
  */
 export function recordAttempt(
   isolate: Isolate,
-  { username, address }: Attempt,
+  { username, client: { address, userAgent } }: Attempt,
   now: number,
 ): Promise<LoginAttempt> {
-  const keys = { byAddress: ['pair', address, username], byUsername: ['name', username] }
-  return record(isolate, { username, keys }, now)
+  const { LOGIN_MAX_FAILURES: max, LOGIN_WINDOW_SECONDS, ...settings } = isolate.settings
+  const limits = toNetworks(address, max).flatMap(([network, most]): Limit[] => [
+    [['pair', network, username], most, LOGIN_WINDOW_SECONDS],
+    [['network', network], most * WIDER, 0],
+  ])
+  limits.push([['name', username], settings.LOGIN_MAX_FAILURES_PER_NAME, 0])
+  const device = ['device', address, userAgent, username]
+  return record(isolate, { username, device, limits: [[device, max, DAY_SECONDS], ...limits] }, now)
 }
 
 /**
- * Counts a sign-up, which reveals whether a username is taken, by address and by username. Nothing
+ * Counts a sign-up, which reveals whether a username is taken, by network and by username. Nothing
  * takes it back. Throws `too_many_attempts`.
  */
 export async function recordSignUp(
   isolate: Isolate,
-  { username, address }: Attempt,
+  { username, client: { address } }: Attempt,
   now: number,
 ): Promise<void> {
-  const keys = { byAddress: ['signup', address], byUsername: ['signup', 'name', username] }
-  await record(isolate, { username, keys }, now)
+  const { LOGIN_MAX_FAILURES: max, LOGIN_WINDOW_SECONDS, ...settings } = isolate.settings
+  const limits = toNetworks(address, max).map(([network, most]): Limit => {
+    return [['signup', network], most, LOGIN_WINDOW_SECONDS]
+  })
+  limits.push([['signup', 'name', username], settings.LOGIN_MAX_FAILURES_PER_NAME, 0])
+  await record(isolate, { username, device: [], limits }, now)
 }
 
+/** Returns a network with its limit; for IPv6 also the /48 that many providers assign to one customer. */
+function toNetworks(network: string, max: number): [network: string, max: number][] {
+  if (!network.endsWith('::/64')) return [[network, max]]
+  const wider: [string, number] = [network.split(':', 3).join(':'), max * WIDER]
+  return [[network, max], wider]
+}
+
+/** The keys are hashes under a key of the ring: people type passwords into the username field. */
 async function record(
-  { db, settings }: Isolate,
-  { username, keys }: { username: string; keys: Record<keyof Counters, string[]> },
+  isolate: Isolate,
+  { username, device, limits }: { username: string; device: string[]; limits: Limit[] },
   now: number,
 ): Promise<LoginAttempt> {
-  const [byAddress, byUsername] = await Promise.all([toKey(keys.byAddress), toKey(keys.byUsername)])
-  const counters = { byAddress, byUsername }
-  const limits = {
-    maxFailuresPerAddress: settings.LOGIN_MAX_FAILURES,
-    maxFailuresPerUsername: settings.LOGIN_MAX_FAILURES_PER_NAME,
-    windowSeconds: settings.LOGIN_WINDOW_SECONDS,
+  const ring = await isolate.keyRing()
+  const toKey = (parts: string[]) => keyedHash(ring, ['failures', ...parts])
+  const toCounter = async ([parts, max, windowSeconds]: Limit): Promise<Counter> => {
+    return { key: await toKey(parts), max, windowSeconds }
   }
-  const counted = await countAttempt(db, { counters, username, limits }, now)
-  if ('user' in counted) return { user: counted.user, counters }
+  const counters = await Promise.all(limits.map(toCounter))
+  const attempt = { username, device: await toKey(device), counters }
+  const counted = await countAttempt(isolate.db, attempt, now)
+  if ('user' in counted) return counted
   throw new AppError('too_many_attempts', { reason: 'locked after failures', ...counted })
-}
-
-/** Stores a hash of what is counted: usernames may be long, and need not exist. */
-const toKey = async (parts: string[]) => toBase64url(await sha256(JSON.stringify(parts)))
-
-// A hash occupies the isolate for some 25 ms: a login that would wait for half a second is refused.
-const MAX_CONCURRENT_HASHES = 20
-let inFlight = 0
-
-/** Limits how many logins may be hashing, or about to hash, at the same time. Throws `busy`. */
-export async function withHashSlot<Result>(work: () => Promise<Result>): Promise<Result> {
-  if (inFlight >= MAX_CONCURRENT_HASHES) throw new AppError('busy', { reason: 'too many logins' })
-  inFlight += 1
-  try {
-    return await work()
-  } finally {
-    inFlight -= 1
-  }
 }

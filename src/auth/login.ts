@@ -5,7 +5,8 @@ import { changePasswordHash } from '../db/user-changes.ts'
 import { findUser, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
-import { recordAttempt, withHashSlot } from './brute-force.ts'
+import { recordAttempt } from './brute-force.ts'
+import { withHashSlot } from './hash-slot.ts'
 import { hashPassword, verifyPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
 import { type ClientInfo, completeStart, startSession, toNewSession } from './sessions/sessions.ts'
@@ -23,8 +24,7 @@ export function logIn(
   now: number,
 ): Promise<Session> {
   return withHashSlot(async () => {
-    const { address } = client
-    const { user, counters } = await recordAttempt(isolate, { username, address }, now)
+    const { user, counters } = await recordAttempt(isolate, { username, client }, now)
     const checked = await checkPassword(isolate, user, password)
     return startSession(isolate, { user: checked, client, clear: counters }, now)
   })
@@ -73,7 +73,7 @@ export async function changePassword(
   const problem = await validateNewPassword(isolate, next, username)
   if (problem) throw new AppError('input_invalid', { error: { new_password: [problem] } })
   return withHashSlot(async () => {
-    const attempt = await recordAttempt(isolate, { username, address: client.address }, now)
+    const attempt = await recordAttempt(isolate, { username, client }, now)
     const { user, counters: clear } = attempt
     const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
     if (!user || !matches) {

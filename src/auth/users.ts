@@ -12,13 +12,21 @@ import {
 import { findUser, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
-import { recordSignUp, withHashSlot } from './brute-force.ts'
+import { recordSignUp } from './brute-force.ts'
+import { withHashSlot } from './hash-slot.ts'
 import { hashPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
 import { type ClientInfo, startSession } from './sessions/sessions.ts'
-import { validateUsername } from './usernames.ts'
+import { validateOwnUsername, validateUsername } from './usernames.ts'
 
-type NewUser = { username: string; password: string; roles: string[]; actor?: string | undefined }
+type NewUser = {
+  username: string
+  password: string
+  roles: string[]
+  actor?: string | undefined
+  /** Nobody gives themselves the name of a removed user, or one that looks like another. */
+  isSignUp?: boolean
+}
 
 /**
  * Creates a user. Throws `input_invalid` with every field that is wrong, `username_taken` or `busy`.
@@ -37,10 +45,10 @@ export async function signUp(
   { username, password, client }: { username: string; password: string; client: ClientInfo },
   now: number,
 ): Promise<Session> {
-  const user = { username, password, roles: [] }
+  const user = { username, password, roles: [], isSignUp: true }
   await validateNewUser(isolate, user)
   return withHashSlot(async () => {
-    await recordSignUp(isolate, { username, address: client.address }, now)
+    await recordSignUp(isolate, { username, client }, now)
     return startSession(isolate, { user: await insertNewUser(isolate, user, now), client }, now)
   })
 }
@@ -91,10 +99,10 @@ function unwrapChange(isolate: Isolate, changed: Changed | NotChanged): User {
 
 async function validateNewUser(
   isolate: Isolate,
-  { username, password }: { username: string; password: string },
+  { username, password, isSignUp }: NewUser,
 ): Promise<void> {
   throwFieldErrors({
-    username: validateUsername(username),
+    username: isSignUp ? validateOwnUsername(username) : validateUsername(username),
     password: await validateNewPassword(isolate, password, username),
   })
 }

@@ -32,8 +32,15 @@ export const PasswordBody = z.strictObject({
 const MAX_ROLES = 50
 /** A token has at most 4096 characters: what is issued must be accepted. */
 const MAX_ROLES_BYTES = 1024
-/** Without quotes and backslashes, since the database finds admins in JSON. */
-export const Role = z.string({ error }).check(z.regex(/^[^\p{C}"\\]{1,64}$/u, 'Not a valid role.'))
+/** Nothing invisible, no space but the usual one, and no quotes: the database finds admins in JSON. */
+export const Role = z
+  .string({ error })
+  .check(
+    z.regex(
+      /^(?: |[^\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800"\\]){1,64}$/u,
+      'Not a valid role.',
+    ),
+  )
 export const Roles = z
   .array(Role, { error })
   .check(z.maxLength(MAX_ROLES))

@@ -47,7 +47,7 @@ export async function insertInvited(
   const unusable = `!${codeHash}`
   const insertCode = `${INSERT_CODE} AND password_hash = ?8`
   const [inserted, , may] = await runBatch(db, [
-    prepare(db, INSERT_USER, [...conditions, unusable, JSON.stringify(roles)]),
+    prepare(db, INSERT_USER, [...conditions, unusable, JSON.stringify(roles), 0]),
     prepare(db, insertCode, [...conditions, codeHash, expiresAt, createdBy, unusable]),
     prepare(db, SELECT_MAY, conditions),
   ])

@@ -1,83 +1,116 @@
 // The `login_failures` table: how many logins have failed, and until when a counter is locked.
 
-import { change, prepare, runBatch } from './query.ts'
+import { prepare, runBatch } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
-/** The keys that an attempt is counted under: username and address together, and the username alone. */
-export type Counters = { byAddress: string; byUsername: string }
+/**
+ * A counter locks when it reaches `max`. It starts again `windowSeconds` after its last failure or lockout; with
+ * 0, its failures decay evenly over a day.
+ */
+export type Counter = { key: string; max: number; windowSeconds: number }
 
-/** Failures allowed per counter before it is locked, and for how many seconds they count. */
-type Limits = {
-  maxFailuresPerAddress: number
-  maxFailuresPerUsername: number
-  windowSeconds: number
-}
+/** `device` is the key of a counter that a device has for itself, once its user has logged in from it. */
+type Attempt = { counters: Counter[]; device: string; username: string }
+/** The keys that an attempt was counted under; a right password empties those in `own`. */
+export type Counters = { device: string; counted: string[]; own: string[] }
 
 /** Each further failure doubles the lockout, up to the maximum. */
 const FIRST_LOCKOUT_SECONDS = 60
 const MAX_LOCKOUT_SECONDS = 3600
+export const DAY_SECONDS = 86_400
+const KNOWN_SECONDS = 2_592_000 // 30 days
 
-type Attempt = { counters: Counters; username: string; limits: Limits }
+/** The counters of an attempt: a known device has only its own, so that nobody else can lock it out. */
+const COUNTERS = `SELECT value ->> 0 AS key, value ->> 1 AS max, value ->> 2 AS window
+  FROM json_each(?1)
+  WHERE (value ->> 0 = ?2) =
+    EXISTS (SELECT 1 FROM known_devices WHERE known_devices.key = ?2 AND expires_at > ?3)`
 
-/** Counts a failure under both keys, and locks those over their limit, unless one is locked already. */
+/** Counts a failure under each key, and locks those that reach their limit, unless one is locked already. */
 const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, paused_until)
-  SELECT key, failures, ?5,
-    iif(failures < max, 0,
-      ?5 + min(${MAX_LOCKOUT_SECONDS}, ${FIRST_LOCKOUT_SECONDS} << min(failures - max, 6)))
+  SELECT key, failures + 1,
+    iif(window > 0, ?3, ?3 - age * max % ${DAY_SECONDS} / max), -- what has not decayed yet
+    iif(failures + 1 < max, 0,
+      ?3 + min(${MAX_LOCKOUT_SECONDS}, ${FIRST_LOCKOUT_SECONDS} << min(failures + 1 - max, 6)))
   FROM (
-    SELECT counter.key, counter.max,
-      iif(max(old.failed_at, old.paused_until) + ?6 > ?5, old.failures, 0) + 1 AS failures
-    FROM (SELECT ?1 AS key, ?3 AS max UNION ALL SELECT ?2, ?4) AS counter
-    LEFT JOIN login_failures AS old ON old.key = counter.key
+    SELECT key, max, window, age, iif(window > 0,
+      iif(max(failed_at, paused_until) + window > ?3, failures, 0),
+      max(0, failures - age * max / ${DAY_SECONDS})) AS failures
+    FROM (
+      SELECT counter.key, max, window, coalesce(failures, 0) AS failures, failed_at, paused_until,
+        CAST(coalesce(?3 - failed_at, 0) AS INTEGER) AS age -- D1 binds numbers as floats
+      FROM (${COUNTERS}) AS counter
+      LEFT JOIN login_failures AS old ON old.key = counter.key
+    )
   )
-  WHERE NOT EXISTS (SELECT 1 FROM login_failures WHERE key IN (?1, ?2) AND paused_until > ?5)
+  WHERE NOT EXISTS (
+    SELECT 1 FROM login_failures WHERE paused_until > ?3 AND key IN (SELECT key FROM (${COUNTERS})))
   RETURNING key`
 
 /**
  * Counts an attempt, as a failure until the password proves right, and reads its user, in one
- * transaction. While either counter is locked nothing is counted, and the remaining seconds are
- * returned. A counter starts again `windowSeconds` after its last failure or lockout.
+ * transaction. While one of its counters is locked nothing is counted, and the remaining seconds are
+ * returned.
  */
 export async function countAttempt(
   db: D1Database,
-  { counters: { byAddress, byUsername }, username, limits }: Attempt,
+  { counters, device, username }: Attempt,
   now: number,
-): Promise<{ user: User | undefined } | { retryAfter: number }> {
-  const { maxFailuresPerAddress, maxFailuresPerUsername, windowSeconds } = limits
-  const readLock = 'SELECT max(paused_until) AS until FROM login_failures WHERE key IN (?1, ?2)'
-  const keys = [byAddress, byUsername]
-  const values = [...keys, maxFailuresPerAddress, maxFailuresPerUsername, now, windowSeconds]
+): Promise<{ user: User | undefined; counters: Counters } | { retryAfter: number }> {
+  const readLock = `SELECT max(paused_until) AS until FROM login_failures
+    WHERE key IN (SELECT key FROM (${COUNTERS}))`
+  const rows = counters.map(({ key, max, windowSeconds }) => [key, max, windowSeconds])
+  const values = [JSON.stringify(rows), device, now]
   const [locked, counted, found] = await runBatch(db, [
-    prepare(db, readLock, keys),
+    prepare(db, readLock, values),
     prepare(db, COUNT, values),
     selectUser(db, username),
   ])
-  if (counted?.results.length === 2) return { user: userOf(found) }
+  const keys = ((counted?.results ?? []) as { key: string }[]).map(({ key }) => key)
+  const own = counters.flatMap(({ key, windowSeconds }) => (windowSeconds > 0 ? key : []))
+  if (keys.length > 0) return { user: userOf(found), counters: { device, counted: keys, own } }
   const [row] = (locked?.results ?? []) as { until: number | null }[]
   return { retryAfter: Math.max(1, (row?.until ?? now) - now) }
 }
 
 /**
  * Returns the statements that take back an attempt whose password was right, with the lockout that it
- * may have started: a login must not be locked out by its own attempt.
+ * may have started: a login must not be locked out by its own attempt. Its device is known from then on.
  */
-export const clearFailures = (db: D1Database, { byAddress, byUsername }: Counters) => {
-  const decrement = `UPDATE login_failures SET failures = failures - 1, paused_until = 0
-    WHERE key = ?1 AND failures > 0`
+export const clearFailures = (
+  db: D1Database,
+  { device, counted, own }: Counters,
+  now: number,
+): D1PreparedStatement[] => {
+  const decrement = `UPDATE login_failures SET paused_until = 0,
+      failures = iif(key IN (SELECT value FROM json_each(?2)), 0, max(0, failures - 1))
+    WHERE key IN (SELECT value FROM json_each(?1))`
+  // Written once a day at most.
+  const know = `INSERT INTO known_devices (key, expires_at) VALUES (?1, ?2)
+    ON CONFLICT (key) DO UPDATE SET expires_at = ?2 WHERE expires_at < ?2 - ${DAY_SECONDS}`
   return [
-    prepare(db, 'DELETE FROM login_failures WHERE key = ?1', [byAddress]),
-    prepare(db, decrement, [byUsername]),
+    prepare(db, decrement, [JSON.stringify(counted), JSON.stringify(own)]),
+    prepare(db, know, [device, now + KNOWN_SECONDS]),
   ]
 }
 
-/** Deletes up to `limit` counters that have counted nothing since `countedSince`; returns how many. */
-export function deleteCounters(
+type Expired = { countedSince: number; knownUntil: number }
+
+/** Deletes up to `limit` counters that have counted nothing since, and as many devices; returns how many. */
+export async function deleteCounters(
   db: D1Database,
-  countedSince: number,
+  { countedSince, knownUntil }: Expired,
   limit: number,
 ): Promise<number> {
-  const sql = `DELETE FROM login_failures WHERE key IN (
+  const counters = `DELETE FROM login_failures WHERE key IN (
       SELECT key FROM login_failures WHERE paused_until < ?1 AND failed_at < ?1 LIMIT ?2
     )`
-  return change(db, sql, [countedSince, limit])
+  const devices = `DELETE FROM known_devices WHERE key IN (
+      SELECT key FROM known_devices WHERE expires_at <= ?1 LIMIT ?2
+    )`
+  const results = await runBatch(db, [
+    prepare(db, counters, [countedSince, limit]),
+    prepare(db, devices, [knownUntil, limit]),
+  ])
+  return results.reduce((total, { meta }) => total + meta.changes, 0)
 }

@@ -76,7 +76,7 @@ export function toStatements(
   return [
     prepare(db, insert, values),
     prepare(db, revokeOldest, [user.id, createdAt, maxSessions]),
-    ...(clear ? clearFailures(db, clear) : []),
+    ...(clear ? clearFailures(db, clear, createdAt) : []),
   ]
 }
 

@@ -118,22 +118,28 @@ type NewUser = {
   passwordHash: string
   roles: string[]
   actor?: string | undefined
+  isSignUp?: boolean
 }
 
-/** ?1 username, ?2 folded, ?3 the acting session, ?4 now, ?5 hash, ?6 roles. */
+/** ?1 username, ?2 folded, ?3 the acting session, ?4 now, ?5 hash, ?6 roles, ?7 whether it is a sign-up. */
 export const INSERT_USER = `INSERT INTO users (username, folded, password_hash, roles, created_at)
   SELECT ?1, ?2, ?5, ?6, ?4 WHERE ${ACTOR_MAY}
+    AND (?7 = 0 OR NOT EXISTS (SELECT 1 FROM removed_usernames WHERE folded = ?2))
   ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`
 
-/** Adds a user; `taken`: the name exists already, regardless of case. */
+/**
+ * Adds a user; `taken`: the name exists already, regardless of case, or `isSignUp` and it was a removed user's:
+ * services that know users by name would give the new one what they kept for the old one.
+ */
 export async function insertUser(
   db: D1Database,
-  { username, passwordHash, roles, actor }: NewUser,
+  { username, passwordHash, roles, actor, isSignUp = false }: NewUser,
   now: number,
 ): Promise<User | 'taken' | 'no_authority'> {
   const conditions = [username, foldUsername(username), actor ?? null, now]
+  const values = [...conditions, passwordHash, JSON.stringify(roles), Number(isSignUp)]
   const [inserted, may] = await runBatch(db, [
-    prepare(db, INSERT_USER, [...conditions, passwordHash, JSON.stringify(roles)]),
+    prepare(db, INSERT_USER, values),
     ...(actor === undefined ? [] : [prepare(db, SELECT_MAY, conditions)]),
   ])
   return userOf(inserted) ?? (may?.results.length === 0 ? 'no_authority' : 'taken')

@@ -10,13 +10,18 @@ export const readClientInfo = (c: Context): ClientInfo => ({
   country: String(c.req.raw.cf?.country ?? ''),
 })
 
+/** The network that Cloudflare reports for Workers of all other zones, regardless of who called them. */
+const OTHER_WORKERS = '2a06:98c0:3600:0::/64'
+const LOCAL = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/
+
 /**
  * Returns the client's network as Cloudflare saw it; no other header is trusted (ASVS 4.1.3). An IPv6
- * client controls a whole /64, so that counts as one address.
+ * client controls a whole /64, so that counts as one address. Empty when the caller is not a client.
  */
 export function readNetwork(c: Context): string {
-  const address = c.req.header('CF-Connecting-IP') ?? ''
-  return address.includes(':') ? toPrefix(address) : address
+  const address = c.req.header('CF-Connecting-IP') ?? (LOCAL.test(c.req.url) ? 'local' : '')
+  const network = address.includes(':') ? toPrefix(address) : address
+  return network === OTHER_WORKERS ? '' : network
 }
 
 /** Returns the first 64 bits of an IPv6 address, or the IPv4 address mapped into it. */

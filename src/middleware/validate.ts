@@ -1,6 +1,7 @@
 // Bodies, queries and paths of requests: parsed by a schema, or rejected in the lesson's shape.
 
 import { zValidator } from '@hono/zod-validator'
+import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type * as z from 'zod/mini'
 
@@ -27,8 +28,7 @@ export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
   })
   const parse = zValidator('json', toStrict(schema), requireValid)
   const validate: typeof parse = async (c, next) => {
-    const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
-    if (mediaType.trim().toLowerCase() !== 'application/json') throw new AppError('body_not_json')
+    requireJson(c)
     let isParsed = false
     const read = limit(c, async () => {
       await c.req.json()
@@ -43,6 +43,12 @@ export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
   }
   bodySchemas.set(validate, schema)
   return validate
+}
+
+/** Throws `body_not_json` (415): a page of another origin can send anything else without a preflight. */
+export function requireJson(c: Context): void {
+  const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
+  if (mediaType.trim().toLowerCase() !== 'application/json') throw new AppError('body_not_json')
 }
 
 /** Parses the query by `schema` into `c.req.valid('query')`. Throws `input_invalid` (400). */

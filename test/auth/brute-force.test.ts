@@ -120,9 +120,9 @@ describe('the lockout per username across all addresses', () => {
     await failFromMany(99)
     expect((await logIn(COSMO, '203.0.113.1')).status).toBe(200)
     await failFromMany(1)
-    await expectLocked(await logIn(COSMO, '203.0.113.1'), 60)
+    await expectLocked(await logIn(COSMO, '203.0.113.2'), 60)
     advance(60)
-    expect((await logIn(COSMO, '203.0.113.1')).status).toBe(200)
+    expect((await logIn(COSMO, '203.0.113.2')).status).toBe(200)
   }, 20_000)
 
   it('failures do not lock out an owner who has logged in since, however long the next lockout would be', async () => {
@@ -136,7 +136,7 @@ describe('the lockout per username across all addresses', () => {
     for (const address of ['203.0.113.1', '203.0.113.2'])
       expect((await from(address)).status).toBe(200)
     expect((await from('198.51.100.1', WRONG)).status).toBe(401)
-    await expectLocked(await from('203.0.113.1'), 960)
+    await expectLocked(await from('203.0.113.3'), 960)
   })
 })
 
@@ -245,14 +245,18 @@ it('each rejected login during a lockout is logged once, without the password or
   expect(logged[0]).not.toContain(COSMO.username)
 })
 
-it('clean-up deletes failure counters after their window has passed, and not earlier', async () => {
+it('clean-up deletes counters after a day and devices after 30, and not earlier', async () => {
   await fail(1)
-  const count = async () =>
-    (await env.DB.prepare('SELECT count(*) AS n FROM login_failures').first<{ n: number }>())?.n
+  const count = async (table: string) =>
+    (await env.DB.prepare(`SELECT count(*) AS n FROM ${table}`).first<{ n: number }>())?.n
   const { cleanUp } = await import('../../src/auth/sessions/clean-up.ts')
   const now = Math.floor(Date.now() / 1000)
-  await cleanUp(workerIsolate(), now + 900)
-  expect(await count()).toBe(2)
-  await cleanUp(workerIsolate(), now + 901)
-  expect(await count()).toBe(0)
+  const day = 86_400
+  await logIn(COSMO, '192.0.2.2')
+  await cleanUp(workerIsolate(), now + day)
+  expect([await count('login_failures'), await count('known_devices')]).toEqual([5, 1])
+  await cleanUp(workerIsolate(), now + day + 1)
+  expect([await count('login_failures'), await count('known_devices')]).toEqual([0, 1])
+  await cleanUp(workerIsolate(), now + 30 * day)
+  expect(await count('known_devices')).toBe(0)
 })

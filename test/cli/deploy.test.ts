@@ -112,7 +112,7 @@ describe('npm run deploy from a fresh clone', () => {
     expect(added).toEqual({ code: 0, stdout: 'ada: created\n', stderr: '' })
     const login = await fetch(`${story.cloudflare.url}/login`, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
+      headers: { 'Content-Type': 'application/json', 'CF-Connecting-IP': '192.0.2.1' },
       body: JSON.stringify({ username: 'ada', password: PASSWORD }),
     })
     const { access_token: token } = (await login.json()) as { access_token: string }

@@ -23,7 +23,8 @@ const COUNT = 3000
 
 /** Runs a line of shell in the project, where $NODE is this Node. */
 function runShell(line: string) {
-  const env = { ...process.env, NODE: process.execPath, FORCE_COLOR: '' }
+  const { FORCE_COLOR: _, ...inherited } = process.env // with NO_COLOR, Node warns about it
+  const env = { ...inherited, NODE: process.execPath }
   const { status, stdout, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', line], {
     cwd: project.folder,
     encoding: 'utf8',

@@ -47,6 +47,7 @@ it('a login, a page of users and a change read as many rows with 1,000,000 users
     return rows
   }
   await insertMany(8)
+  await measure() // the first login from a device reads more counters
   const withTen = await measure()
   await env.DB.prepare("DELETE FROM users WHERE username LIKE 'user%'").run()
   await insertMany(999_998)

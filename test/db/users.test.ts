@@ -169,6 +169,10 @@ describe('validateUsername', () => {
     ['\u2800', 'Contains a control or invisible character.'],
     ['.', 'Is part of a path.'],
     ['..', 'Is part of a path.'],
+    ['a\u00A0b', 'Contains a control or invisible character.'],
+    ['a\u2028b', 'Contains a control or invisible character.'],
+    ['a\u3000b', 'Contains a control or invisible character.'],
+    ['a\u202Fb', 'Contains a control or invisible character.'],
     [' a', 'Begins or ends with whitespace.'],
     ['a\u00A0', 'Begins or ends with whitespace.'],
   ])('a username must not be %j', (name, message) => expect(validateUsername(name)).toBe(message))

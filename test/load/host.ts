@@ -123,7 +123,9 @@ export async function startHost(
     fetch: (worker, path, init) => {
       const fetcher = fetchers.get(worker)
       if (!fetcher) throw new Error(`No Worker named ${worker}`)
-      return fetcher.fetch(`https://latchkey.test${path}`, init)
+      const headers = new Headers(init?.headers)
+      if (!headers.has('CF-Connecting-IP')) headers.set('CF-Connecting-IP', '203.0.113.99')
+      return fetcher.fetch(`https://latchkey.test${path}`, { ...init, headers })
     },
     dispose: () => miniflare.dispose(),
   }

@@ -2,7 +2,16 @@ import { env, exports } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { app } from '../../src/app.ts'
-import { COSMO, addUser, fetchApp, logged, now, postJson, readSegment } from '../helpers.ts'
+import {
+  ADDRESS,
+  COSMO,
+  addUser,
+  fetchApp,
+  logged,
+  now,
+  postJson,
+  readSegment,
+} from '../helpers.ts'
 
 beforeEach(() => addUser())
 
@@ -79,7 +88,11 @@ describe('a login with valid credentials', () => {
 it('the issuer and audience come from the settings, regardless of the requested host (ASVS 9.2.3)', async () => {
   const response = await exports.default.fetch('https://evil.test/login', {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'X-Forwarded-Host': 'evil.test' },
+    headers: {
+      'Content-Type': 'application/json',
+      'CF-Connecting-IP': ADDRESS,
+      'X-Forwarded-Host': 'evil.test',
+    },
     body: JSON.stringify(COSMO),
   })
   const { access_token: token } = await response.json<{ access_token: string }>()

@@ -1,13 +1,13 @@
 // What the cron trigger deletes: sessions without a valid token, and failures that no longer count.
 
 import { deleteCodes } from '../../db/codes.ts'
-import { deleteCounters } from '../../db/login-failures.ts'
+import { DAY_SECONDS, deleteCounters } from '../../db/login-failures.ts'
 import { deleteSessions } from '../../db/sessions.ts'
 import type { Isolate } from '../../isolate.ts'
 import { CLOCK_SKEW_SECONDS } from './revoked-sessions.ts'
 
 // D1 allows 50 statements per request on the Free plan, and 30 seconds per statement.
-const MAX_BATCHES = 20
+const MAX_BATCHES = 20 // half as many of two statements
 const BATCH_ROWS = 5000
 
 /** Deletes up to 100,000 rows of each table; returns how many in all. */
@@ -16,15 +16,20 @@ export async function cleanUp({ db, settings }: Isolate, now: number): Promise<n
     expiredAt: now - CLOCK_SKEW_SECONDS,
     revokedAt: now - settings.ACCESS_TOKEN_SECONDS - CLOCK_SKEW_SECONDS,
   }
-  const countedSince = now - settings.LOGIN_WINDOW_SECONDS
+  const countedSince = now - Math.max(settings.LOGIN_WINDOW_SECONDS, DAY_SECONDS)
+  const expired = { countedSince, knownUntil: now }
   const sessions = await inBatches(() => deleteSessions(db, before, BATCH_ROWS))
-  const codes = await inBatches(() => deleteCodes(db, now, BATCH_ROWS))
-  return sessions + codes + (await inBatches(() => deleteCounters(db, countedSince, BATCH_ROWS)))
+  const codes = await inBatches(() => deleteCodes(db, now, BATCH_ROWS), 1)
+  return (
+    sessions +
+    codes +
+    (await inBatches(() => deleteCounters(db, expired, BATCH_ROWS), MAX_BATCHES / 2))
+  )
 }
 
-async function inBatches(deleteBatch: () => Promise<number>): Promise<number> {
+async function inBatches(deleteBatch: () => Promise<number>, max = MAX_BATCHES): Promise<number> {
   let deleted = 0
-  for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
+  for (let batch = 0; batch < max; batch += 1) {
     const rows = await deleteBatch()
     deleted += rows
     if (rows < BATCH_ROWS) break

@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs'
 
 import type { Unstable_Config as WranglerConfig } from 'wrangler'
 
-import { DEFAULTS } from '../../config.ts'
-import { lookUp } from '../terminal/arguments.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { replaceFile } from '../terminal/output.ts'
 
@@ -74,7 +72,10 @@ export function replaceDatabaseId(toml: string, env: string | undefined, id: str
   return sections.join('')
 }
 
-/** Returns the sections that a new environment needs, with its own names and its own database. */
+/**
+ * Returns the sections that a new environment needs, with its own names and its own database. It repeats settings,
+ * although each has a default: wrangler warns about every variable that an environment lacks.
+ */
 export function draftEnvironment(toml: string, env: string): string {
   const drafts = splitSections(toml).flatMap((section) => {
     const [, open, table] = /^(\[\[?)([^\]]+)/.exec(section) ?? []
@@ -82,7 +83,6 @@ export function draftEnvironment(toml: string, env: string): string {
     const lines = section.split(/\r?\n/).filter((line) => !/^\s*(#|$)/.test(line))
     return lines
       .map((line) => toEnvironmentLine(line, env))
-      .filter((line) => !isDefault(line))
       .join('\n')
       .replace(table, `env.${env}.${table}`)
   })
@@ -91,12 +91,6 @@ export function draftEnvironment(toml: string, env: string): string {
 
 /** Returns the text before the first table, then each table with its header. */
 const splitSections = (toml: string) => toml.split(/^(?=\[)/m)
-
-/** An environment that repeats a default would keep it when the default changes. */
-function isDefault(line: string): boolean {
-  const [, name = '', value] = /^(\w+) = "(.*)"$/.exec(line) ?? []
-  return lookUp<string>(DEFAULTS, name) === value && value !== undefined
-}
 
 /** Replaces what must differ between environments. */
 const toEnvironmentLine = (line: string, env: string) =>

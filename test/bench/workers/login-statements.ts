@@ -3,9 +3,9 @@
 import { countAttempt } from '../../../src/db/login-failures.ts'
 import { insertSession } from '../../../src/db/sessions.ts'
 
-const counters = { byAddress: 'address', byUsername: 'username' }
-const limits = { maxFailuresPerAddress: 10, maxFailuresPerUsername: 100, windowSeconds: 900 }
-const attempt = { counters, username: 'cosmo', limits }
+const windowSeconds = 86_400
+const counters = ['device', 'pair'].map((key) => ({ key, max: 10, windowSeconds }))
+const attempt = { counters, device: 'device', username: 'cosmo' }
 
 export default {
   async fetch(_request, { DB }) {
@@ -19,7 +19,7 @@ export default {
       createdAt: now,
       expiresAt: now + 900,
     }
-    const login = { user: counted.user, session, clear: counters, maxSessions: 20 }
+    const login = { user: counted.user, session, clear: counted.counters, maxSessions: 20 }
     return Response.json(await insertSession(DB, login))
   },
 } satisfies ExportedHandler<Env>

@@ -11,10 +11,11 @@ const project = createProject()
 
 /** Runs `npm run <line>` as it is typed. */
 function runNpm(line: string) {
+  const { FORCE_COLOR: _, ...inherited } = process.env // with NO_COLOR, Node warns about it
   const { status, stdout, stderr } = spawnSync('bash', ['-c', `npm run -s ${line}`], {
     cwd: project.folder,
     encoding: 'utf8',
-    env: { ...process.env, npm_config_yes: '', FORCE_COLOR: '' },
+    env: { ...inherited, npm_config_yes: '' },
   })
   return { code: status, stdout, stderr }
 }

@@ -7,7 +7,7 @@ import vectors from '../../vectors/scrypt.json'
 
 const [{ hash: HASH = '' } = {}] = vectors
 const ROLES =
-  'roles: at most 50 roles of 1 to 64 characters each, without control characters, quotes and backslashes'
+  'roles: at most 50 roles of 1 to 64 characters and 1024 bytes in all, without control characters, quotes and backslashes'
 const csv = (...lines: string[]) => parseUserFile(lines.join('\n'))
 const ada = (change: object = {}) => ({
   username: 'ada',
