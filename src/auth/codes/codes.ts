@@ -10,7 +10,7 @@ import {
 import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
-import { withHashSlot } from '../brute-force.ts'
+import { withHashSlot } from '../hash-slot.ts'
 import { sha256, toHex } from '../encoding.ts'
 import { hashPassword } from '../passwords/hash.ts'
 import { validateNewPassword } from '../passwords/rules.ts'
