@@ -137,7 +137,7 @@ describe('a rejected command exits with 1, gives the reason, and changes nothing
     ],
     [
       'a name with a control character',
-      ['add', 'bob\n'],
+      ['add', 'bo\nb'],
       PASSWORD,
       'Invalid username: Contains a control or invisible character.',
     ],
