@@ -47,7 +47,7 @@ describe('an invitation', () => {
       })
       await page.keyboard.type('short')
       await page.keyboard.press('Enter')
-      await page.getByText('Shorter than minimum length 15.').waitFor()
+      await page.locator('#choose-form').getByText('Shorter than minimum length 15.').waitFor()
       await field.fill('a cat in a rocket, purring')
       await page.keyboard.press('Enter')
       await page.getByText(`The password of ${username} is set.`).waitFor()

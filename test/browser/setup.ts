@@ -51,7 +51,7 @@ export async function setup(vitest: TestProject) {
   const root = await project.run(
     'users',
     ['add', 'root', '--role', 'admin'],
-    'the root of the tree',
+    'a tree with many branches',
   )
   if (root.code !== 0) throw new Error(root.stderr)
   vitest.provide('origin', `http://localhost:${port}`)
