@@ -1,57 +1,92 @@
 // Bodies, queries and paths of requests: parsed by a schema, or rejected in the lesson's shape.
 
 import { zValidator } from '@hono/zod-validator'
+import type { Context, Env, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type * as z from 'zod/mini'
 
 import { AppError, type FieldErrors } from '../errors.ts'
 
 const MAX_BYTES = 8 * 1024
+/** JSON and the formats that are written in it (RFC 6839 3.1); names as in RFC 6838 4.2. */
+const JSON_MEDIA_TYPE = /^application\/([\w!#$&^.+-]+\+)?json$/i
+// A decoder that is not fatal turns all invalid bytes into U+FFFD: different passwords would be equal.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+
+type Json<Schema extends z.ZodMiniType> = {
+  in: { json: z.input<Schema> }
+  out: { json: z.output<Schema> }
+}
 
 /**
  * Parses the body by `schema` into `c.req.valid('json')`. Throws `body_not_json` (415),
  * `body_too_large` (413), `body_timeout` (408), `body_incomplete`, `body_malformed` or `input_invalid`
  * (400, with every field's errors).
  */
-export function validateJson<Schema extends z.ZodMiniType>(schema: Schema) {
+export function validateJson<Schema extends z.ZodMiniType>(
+  schema: Schema,
+): MiddlewareHandler<Env, string, Json<Schema>> {
   const limit = bodyLimit({
     maxSize: MAX_BYTES,
     onError: () => {
       throw new AppError('body_too_large')
     },
   })
-  const parse = zValidator('json', schema, requireValid)
-  const validate: typeof parse = async (c, next) => {
+  return async (c, next) => {
     const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
-    if (mediaType.trim().toLowerCase() !== 'application/json') throw new AppError('body_not_json')
-    let isParsed = false
-    const read = limit(c, async () => {
-      await c.req.json()
-      isParsed = true
-      await parse(c, next)
-    })
-    await read.catch((error: unknown) => {
-      if (isParsed || error instanceof AppError) throw error
+    if (!JSON_MEDIA_TYPE.test(mediaType.trim())) throw new AppError('body_not_json')
+    let bytes = new ArrayBuffer()
+    await limit(c, async () => {
+      bytes = await c.req.arrayBuffer()
+    }).catch((error: unknown) => {
       // RFC 9112 8: the client has left, or its framing is broken. Not a bug, so it is not logged.
-      throw new AppError(error instanceof SyntaxError ? 'body_malformed' : 'body_incomplete')
+      throw error instanceof AppError ? error : new AppError('body_incomplete')
     })
+    const result = schema.safeParse(parseJson(bytes))
+    requireValid(result)
+    c.req.addValidatedData('json', result.data as object)
+    await next()
   }
-  return validate
 }
 
-/** Parses the query by `schema` into `c.req.valid('query')`. Throws `input_invalid` (400). */
-export const validateQuery = <Schema extends z.ZodMiniType>(schema: Schema) =>
-  zValidator('query', schema, requireValid)
+/** Parses JSON in UTF-8 (RFC 8259 8.1). Throws `body_malformed`. */
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch {
+    throw new AppError('body_malformed') // a SyntaxError, or a TypeError for invalid UTF-8
+  }
+}
 
-/** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `not_found` (404). */
+/** Parses the query by `schema` into `c.req.valid('query')`. Throws `url_malformed` or `input_invalid` (400). */
+export const validateQuery = <Schema extends z.ZodMiniType>(schema: Schema) =>
+  zValidator('query', schema, (result, c) => {
+    requireWellFormedUrl(c)
+    requireValid(result)
+  })
+
+/** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `url_malformed` (400) or `not_found`. */
 export const validatePath = <Schema extends z.ZodMiniType>(schema: Schema) =>
-  zValidator('param', schema, ({ success }) => {
+  zValidator('param', schema, ({ success }, c) => {
+    requireWellFormedUrl(c)
     if (!success) throw new AppError('not_found')
   })
 
+/**
+ * Throws `url_malformed` for a URL that is not percent-encoded UTF-8 (RFC 3986 2.5). Hono leaves such parts
+ * as they are, so `/users/%E9` would be the user who is literally called `%E9`.
+ */
+function requireWellFormedUrl(c: Context): void {
+  try {
+    decodeURIComponent(c.req.url)
+  } catch {
+    throw new AppError('url_malformed')
+  }
+}
+
 type Result = { success: true } | { success: false; error: z.core.$ZodError }
 
-function requireValid(result: Result): void {
+function requireValid(result: Result): asserts result is { success: true } {
   if (!result.success)
     throw new AppError('input_invalid', { error: toFieldErrors(result.error.issues) })
 }
