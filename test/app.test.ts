@@ -171,6 +171,29 @@ describe('a misconfigured Worker responds with 503 and logs which variable is wr
   })
 })
 
+it.each([
+  [
+    { ACCESS_TOKEN_SECONDS: 900 },
+    'ACCESS_TOKEN_SECONDS must be a string in quotes, but its type is number',
+  ],
+  [{ SIGNUP: true }, 'SIGNUP must be closed or open'],
+  [{ CORS_ORIGINS: [] }, 'CORS_ORIGINS must be a string in quotes, but its type is object'],
+  [{ JWT_ISSUER: {} }, 'JWT_ISSUER must be a string in quotes, but its type is object'],
+  [
+    { PASSWORD_MIN_LENGTH: 15 },
+    'PASSWORD_MIN_LENGTH must be a string in quotes, but its type is number',
+  ],
+  [{ JWT_SECRET_NEXT: 5 }, 'JWT_SECRET_NEXT must be a string in quotes, but its type is number'],
+  [{ JWT_AUDIENCE: undefined }, 'JWT_AUDIENCE is missing'],
+  [{ DB: undefined }, 'DB is not bound'],
+])(
+  'a setting of the wrong type is logged by its name, with what to write: %j',
+  async (wrong, reason) => {
+    expect((await app.request('/protected', {}, { ...env, ...wrong })).status).toBe(503)
+    expect(JSON.parse(logged.at(-1) ?? '').reason).toBe(`${reason}: see [vars] in wrangler.toml`)
+  },
+)
+
 /** Returns a D1 binding that fails with this message. */
 const createFailingDb = (message: string) => ({
   batch: () => Promise.reject(new Error(message)),
