@@ -1,5 +1,7 @@
 // npm run openapi: writes the OpenAPI document to where the Worker serves it.
 
+import { fileURLToPath } from 'node:url'
+
 import { describeApi } from '../contract/openapi.ts'
 import { parseArguments } from './terminal/arguments.ts'
 import { runCommand } from './terminal/command-error.ts'
@@ -13,7 +15,8 @@ const HELP = `Usage: npm run openapi
 
 Writes the OpenAPI document to ${FILE}, from where the Worker serves it.`
 
-if (import.meta.main)
+// npm starts it through start.js
+if (import.meta.main || process.argv[1] === fileURLToPath(import.meta.url))
   await runCommand(async () => {
     const options = { help: { type: 'boolean' } } as const
     const usage = { help: HELP, max: 0 }
