@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs'
 
 import type { Unstable_Config as WranglerConfig } from 'wrangler'
 
-import { DEFAULTS } from '../../config.ts'
-import { lookUp } from '../terminal/arguments.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { replaceFile } from '../terminal/output.ts'
 
@@ -82,7 +80,6 @@ export function draftEnvironment(toml: string, env: string): string {
     const lines = section.split(/\r?\n/).filter((line) => !/^\s*(#|$)/.test(line))
     return lines
       .map((line) => toEnvironmentLine(line, env))
-      .filter((line) => !isDefault(line))
       .join('\n')
       .replace(table, `env.${env}.${table}`)
   })
@@ -91,12 +88,6 @@ export function draftEnvironment(toml: string, env: string): string {
 
 /** Returns the text before the first table, then each table with its header. */
 const splitSections = (toml: string) => toml.split(/^(?=\[)/m)
-
-/** An environment that repeats a default would keep it when the default changes. */
-function isDefault(line: string): boolean {
-  const [, name = '', value] = /^(\w+) = "(.*)"$/.exec(line) ?? []
-  return lookUp<string>(DEFAULTS, name) === value && value !== undefined
-}
 
 /** Replaces what must differ between environments. */
 const toEnvironmentLine = (line: string, env: string) =>
