@@ -4,37 +4,40 @@ import * as z from 'zod/mini'
 
 import { AppError } from './errors.ts'
 
-const NOT_TEXT = 'must be a string, in quotes'
+/** `[vars]` may also contain numbers, lists and tables. */
+const string = () => z.string('must be a string, in quotes')
 
 /** A whole number of at least `min`, as a string. */
 const whole = (min: number) =>
   z.pipe(
-    z.string(NOT_TEXT).check(
+    string().check(
       z.regex(/^\d{1,9}$/, 'must be a whole number'),
       z.refine((digits) => Number(digits) >= min, `must be ${min} or more`),
     ),
     z.transform(Number),
   )
 // Each is created once, because creating schemas is a good part of a cold start.
-const secret = z._default(z.string(), '') // checked by the key ring
+const secret = z._default(string(), '') // checked by the key ring
 const natural = whole(0)
 const positive = whole(1)
 /** Bounded, so that every token that is issued is accepted: a guard refuses tokens over 4096 characters. */
-const text = z
-  .string(NOT_TEXT)
-  .check(z.minLength(1, 'must not be empty'), z.maxLength(256, 'must not exceed 256 characters'))
+const text = string().check(
+  z.minLength(1, 'must not be empty'),
+  z.maxLength(256, 'must not exceed 256 characters'),
+)
 
-/** Origins (RFC 6454) separated by commas, as browsers send them: scheme, host and port only. */
+/** Origins (RFC 6454) separated by commas, as browsers and apps send them: scheme, host and port only. */
 const origins = z.pipe(
-  z
-    .string(NOT_TEXT)
-    .check(
-      z.refine(
-        (list) =>
-          splitList(list).every((part) => URL.canParse(part) && new URL(part).origin === part),
-        'must be origins like https://app.example.com, separated by commas',
-      ),
+  string().check(
+    z.refine(
+      (list) => !list.includes('*'),
+      'must not contain *: a wildcard would never match, so list each origin',
     ),
+    z.refine(
+      (list) => splitList(list).every(isOrigin),
+      'must be origins like https://app.example.com or capacitor://localhost, separated by commas',
+    ),
+  ),
   z.transform(splitList),
 )
 
@@ -42,15 +45,23 @@ function splitList(list: string): string[] {
   return list.split(',').flatMap((part) => part.trim() || [])
 }
 
+/** Schemes whose pages send `Origin: null`, or that pages cannot have. */
+const NO_ORIGIN = /^(about|blob|data|file|ftp|wss?):/
+/** Apps with a web view, and browser extensions; `URL` knows no origins of other schemes. */
+const APP_ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[a-z\d-]+(\.[a-z\d-]+)*(:[1-9]\d{0,4})?$/
+
+function isOrigin(part: string): boolean {
+  if (!URL.canParse(part) || NO_ORIGIN.test(part)) return false
+  return /^https?:/.test(part) ? new URL(part).origin === part : APP_ORIGIN.test(part)
+}
+
 /** An origin, or empty. Links are made with it, never with the host of a request, which an attacker may choose. */
-const publicUrl = z
-  .string(NOT_TEXT)
-  .check(
-    z.refine(
-      (url) => url === '' || (URL.canParse(url) && new URL(url).origin === url),
-      'must be an origin like https://auth.example.com',
-    ),
-  )
+const publicUrl = string().check(
+  z.refine(
+    (url) => url === '' || (URL.canParse(url) && new URL(url).origin === url),
+    'must be an origin like https://auth.example.com',
+  ),
+)
 
 const binding = <Binding>() =>
   z.custom<Binding>((value) => typeof value === 'object' && value !== null, 'is not bound')

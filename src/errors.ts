@@ -66,6 +66,7 @@ export const ERRORS = {
   input_invalid: { status: 400 },
   username_taken: { status: 409 },
   last_admin: { status: 409, error: 'The last admin must remain' },
+  url_malformed: { status: 400, error: 'Malformed percent-encoding in URL' },
   body_incomplete: { status: 400, error: 'Request body is incomplete' },
   body_malformed: { status: 400, error: 'Malformed JSON in request body' },
   body_timeout: { status: 408, error: 'Request body took too long' },

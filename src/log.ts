@@ -23,8 +23,10 @@ export type LogFields = {
 
 export type Level = 'info' | 'warn' | 'error'
 
-// Anything that an error message might quote by accident: tokens (JSON in base64url) and password hashes.
-const SECRETS = /eyJ[\w-]*(\.[\w-]*)*|\$argon2\w*\$[^\s"]*/g
+// Anything that an error message might quote by accident: tokens (JSON in base64url), and password hashes as PHC
+// strings ($argon2id$…, $scrypt$…), in crypt's form ($2b$…) and in Werkzeug's (scrypt:32768:8:1$…).
+const SECRETS =
+  /eyJ[\w-]*(\.[\w-]*)*|(\$((argon2|bcrypt|pbkdf2|scrypt)[\w-]*|2[abxy]?|[1567y])|(argon2|bcrypt|pbkdf2|scrypt)[\w:]{0,40})\$[^\s"\\]*/g
 
 /** Writes one line: `error` is for what an operator must fix, `warn` for what they should look at. */
 export function log(level: Level, event: string, fields: LogFields): void {

@@ -13,6 +13,7 @@ it('a Worker without [vars] runs with the defaults', () => {
 it.each([
   [{ MAX_SESSIONS: 20 }, 'MAX_SESSIONS must be a string, in quotes, not 20'],
   [{ JWT_AUDIENCE: ['a'] }, 'JWT_AUDIENCE must be a string, in quotes, not ["a"]'],
+  [{ JWT_ISSUER: {} }, 'JWT_ISSUER must be a string, in quotes, not {}'],
   [{ CORS_ORIGINS: true }, 'CORS_ORIGINS must be a string, in quotes, not true'],
   [{ ACCESS_TOKEN_SECONDS: '15m' }, 'ACCESS_TOKEN_SECONDS must be a whole number, not "15m"'],
   [{ PASSWORD_MIN_LENGTH: '4' }, 'PASSWORD_MIN_LENGTH must be 8 or more, not "4"'],

@@ -154,11 +154,29 @@ describe('a log line cannot be split or forged by a username (ASVS 16.4.1):', ()
   })
 })
 
-it('a token or a password hash in any logged field is redacted', () => {
-  log('error', 'error', {
-    reason: 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln and $argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA end',
+describe('a token or a password hash in any logged field is redacted:', () => {
+  it.each([
+    'eyJhbGciOiJIUzI1NiJ9.e30.c2ln',
+    '$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA',
+    '$argon2i$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA',
+    '$scrypt$ln=16,r=8,p=1$c2FsdA$aGFzaA',
+    'scrypt:32768:8:1$c2FsdA$0123456789abcdef',
+    'pbkdf2:sha256:1000000$c2FsdA$0123456789abcdef',
+    '$pbkdf2-sha256$29000$c2FsdA$aGFzaA',
+    'pbkdf2_sha256$600000$salt$aGFzaA=',
+    '$2b$12$c2FsdHNhbHRzYWx0c2FsdA',
+    '$6$c2FsdA$0123456789',
+  ])('%s', (secret) => {
+    log('error', 'error', { reason: `${secret} and "${secret}"\n${secret}`, stack: secret })
+    const { reason, stack } = JSON.parse(logged[0] ?? '')
+    expect([reason, stack]).toEqual(['[redacted] and "[redacted]"\n[redacted]', '[redacted]'])
   })
-  expect(JSON.parse(logged[0] ?? '').reason).toBe('[redacted] and [redacted] end')
+
+  it('but not a sentence about one', () => {
+    const reason = 'scrypt, 64 MiB at most, $1 of argon2id; pbkdf2 is not accepted'
+    log('error', 'error', { reason })
+    expect(JSON.parse(logged[0] ?? '').reason).toBe(reason)
+  })
 })
 
 describe('a rejected token is logged with the reason (ASVS 16.3.2):', () => {

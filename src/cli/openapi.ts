@@ -1,6 +1,7 @@
 // npm run openapi: writes the OpenAPI document to where the Worker serves it.
 
 import { registerHooks } from 'node:module'
+import { fileURLToPath } from 'node:url'
 
 import { describeApi, type OwnRoute } from '../contract/openapi.ts'
 import { OPERATIONS } from '../contract/operations.ts'
@@ -48,7 +49,8 @@ const HELP = `Usage: npm run openapi
 
 Writes the OpenAPI document to ${FILE}, from where the Worker serves it.`
 
-if (import.meta.main)
+// npm starts it through start.js
+if (import.meta.main || process.argv[1] === fileURLToPath(import.meta.url))
   await runCommand(async () => {
     const options = { help: { type: 'boolean' } } as const
     const usage = { help: HELP, max: 0 }

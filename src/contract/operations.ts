@@ -162,7 +162,7 @@ export const OPERATIONS: Record<string, Operation> = {
     example: { response: ADA },
     summary: 'Returns a user; for admins',
     security: ['bearer'],
-    responses: { ...ADMIN, 200: responses.UserResponse, 404: ErrorBody },
+    responses: { ...ADMIN, 200: responses.UserResponse, 400: ErrorBody, 404: ErrorBody },
   },
   'PATCH /users/{username}': {
     example: { body: { roles: ['editor'] }, response: ADA },
@@ -176,7 +176,7 @@ export const OPERATIONS: Record<string, Operation> = {
     example: { response: { message: 'User removed' } },
     summary: 'Removes a user and revokes their sessions; for admins',
     security: ['bearer'],
-    responses: { ...ADMIN, 200: Message, 404: ErrorBody, 409: ErrorBody },
+    responses: { ...ADMIN, 200: Message, 400: ErrorBody, 404: ErrorBody, 409: ErrorBody },
   },
   'GET /users/{username}/sessions': {
     example: { response: SESSIONS },
@@ -189,7 +189,7 @@ export const OPERATIONS: Record<string, Operation> = {
     example: { response: { message: 'Sessions ended' } },
     summary: 'Revokes all sessions of a user; for admins',
     security: ['bearer'],
-    responses: { ...ADMIN, 200: Message, 404: ErrorBody },
+    responses: { ...ADMIN, 200: Message, 400: ErrorBody, 404: ErrorBody },
   },
   'GET /protected': {
     example: { response: { message: 'This is a protected route, and you are authenticated!' } },

@@ -4,15 +4,22 @@ import type { Context } from 'hono'
 
 import type { ClientInfo } from '../auth/sessions/sessions.ts'
 
+/** UTF-16 units of the user agent that are stored. */
+const MAX_USER_AGENT = 120
+
 export const readClientInfo = (c: Context): ClientInfo => ({
   address: readNetwork(c),
-  userAgent: c.req.header('User-Agent') ?? '',
+  userAgent: cutUserAgent(c.req.header('User-Agent') ?? ''),
   country: String(c.req.raw.cf?.country ?? ''),
 })
 
 /** The network that Cloudflare reports for Workers of all other zones, regardless of who called them. */
 const OTHER_WORKERS = '2a06:98c0:3600:0::/64'
 const LOCAL = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/
+
+/** Cuts at whole code points: `\p{C}` contains the half of a pair that a cut leaves at the end. */
+const cutUserAgent = (userAgent: string): string =>
+  userAgent.replaceAll(/\p{C}/gu, '').slice(0, MAX_USER_AGENT).replaceAll(/\p{C}/gu, '')
 
 /**
  * Returns the client's network as Cloudflare saw it; no other header is trusted (ASVS 4.1.3). An IPv6
@@ -31,6 +38,13 @@ function toPrefix(address: string): string {
   const [front = [], back] = canonical.split('::').map((part) => part.split(':').filter(Boolean))
   const zeros = Array.from({ length: 8 - front.length - (back?.length ?? 0) }, () => '0')
   const groups = back ? [...front, ...zeros, ...back] : front
-  const mapped = groups.slice(0, 6).join(':') === '0:0:0:0:0:ffff'
-  return mapped ? groups.slice(6).join(':') : `${groups.slice(0, 4).join(':')}::/64`
+  if (groups.slice(0, 6).join(':') === '0:0:0:0:0:ffff') return toIpv4(groups.slice(6))
+  return `${groups.slice(0, 4).join(':')}::/64`
 }
+
+/** Returns the IPv4 address in two groups, so that it counts as the same address in either form. */
+const toIpv4 = (groups: string[]): string =>
+  groups
+    .map((group) => Number.parseInt(group, 16))
+    .flatMap((bits) => [bits >> 8, bits & 255])
+    .join('.')

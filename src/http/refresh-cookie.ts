@@ -47,9 +47,13 @@ export function readRefreshCookie(c: Context): string | undefined {
   const [pair, ...others] = pairs.filter((text) => text.startsWith(`${NAME}=`))
   if (pair === undefined) return undefined
   if (!SAFE_METHODS.has(c.req.method)) requireSameOrigin(c)
+  // The runtime joins several Cookie lines with commas. A comma ends the value of this cookie, but begins none:
+  // in the value of a cookie that a sibling domain may set, it would let that domain set this one.
+  const [value = '', ...lines] = pair.slice(NAME.length + 1).split(/, */)
   // No browser sends two, so one of them was injected.
-  if (others.length > 0) throw new AppError('token_invalid', { reason: 'two refresh cookies' })
-  return pair.slice(NAME.length + 1)
+  if (others.length > 0 || lines.some((line) => line.startsWith(`${NAME}=`)))
+    throw new AppError('token_invalid', { reason: 'two refresh cookies' })
+  return value
 }
 
 /**

@@ -12,9 +12,11 @@ const HEADERS = Object.entries({
   'Cross-Origin-Resource-Policy': 'same-origin',
 })
 
+const VARIES_BY_ORIGIN = /(^|,)\s*(origin|\*)\s*(,|$)/i
+
 /**
  * Forbids JSON to load anything, to be framed and to be stored. A route that sets its own
- * `Cache-Control` keeps all headers it has set; only that one is looked up in every response.
+ * `Cache-Control` keeps all headers it has set, and varies by origin; only that one is looked up in every response.
  */
 export const securityHeaders = createMiddleware(async (c, next) => {
   await next()
@@ -30,5 +32,7 @@ export const securityHeaders = createMiddleware(async (c, next) => {
 // Not through c.header(), which copies the whole response each time: half the time of a request.
 function setMissing(headers: Headers): void {
   const own = headers.has('Cache-Control')
+  // A cached response must not reach another origin without its CORS headers (Fetch, "CORS protocol and HTTP caches").
+  if (own && !VARIES_BY_ORIGIN.test(headers.get('Vary') ?? '')) headers.append('Vary', 'Origin')
   for (const [name, value] of HEADERS) if (!own || !headers.has(name)) headers.set(name, value)
 }

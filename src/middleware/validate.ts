@@ -9,6 +9,10 @@ import { toStrict } from '../contract/validation.ts'
 import { AppError, type FieldErrors } from '../errors.ts'
 
 const MAX_BYTES = 8 * 1024
+/** JSON and the formats that are written in it (RFC 6839 3.1): those that Hono's validator parses. */
+const JSON_MEDIA_TYPE = /^application\/([\w.-]+\+)?json$/i
+// A decoder that is not fatal turns all invalid bytes into U+FFFD: different passwords would be equal.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
 /** The schema of each validator of a body, for the OpenAPI document. */
 export const bodySchemas = new WeakMap<object, z.core.$ZodType>()
@@ -29,16 +33,16 @@ export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
   const parse = zValidator('json', toStrict(schema), requireValid)
   const validate: typeof parse = async (c, next) => {
     requireJson(c)
-    let isParsed = false
+    let isRead = false
     const read = limit(c, async () => {
-      await c.req.json()
-      isParsed = true
+      const bytes = await c.req.arrayBuffer()
+      isRead = true
+      requireJsonText(bytes)
       await parse(c, next)
     })
     await read.catch((error: unknown) => {
-      if (isParsed || error instanceof AppError) throw error
       // RFC 9112 8: the client has left, or its framing is broken. Not a bug, so it is not logged.
-      throw new AppError(error instanceof SyntaxError ? 'body_malformed' : 'body_incomplete')
+      throw isRead || error instanceof AppError ? error : new AppError('body_incomplete')
     })
   }
   bodySchemas.set(validate, schema)
@@ -48,18 +52,43 @@ export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
 /** Throws `body_not_json` (415): a page of another origin can send anything else without a preflight. */
 export function requireJson(c: Context): void {
   const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
-  if (mediaType.trim().toLowerCase() !== 'application/json') throw new AppError('body_not_json')
+  if (!JSON_MEDIA_TYPE.test(mediaType.trim())) throw new AppError('body_not_json')
 }
 
-/** Parses the query by `schema` into `c.req.valid('query')`. Throws `input_invalid` (400). */
-export const validateQuery = <Schema extends z.core.$ZodType>(schema: Schema) =>
-  zValidator('query', toStrict(schema), requireValid)
+/** Throws `body_malformed` for what is not JSON in UTF-8 (RFC 8259 8.1). */
+function requireJsonText(bytes: ArrayBuffer): void {
+  try {
+    JSON.parse(utf8.decode(bytes))
+  } catch {
+    throw new AppError('body_malformed') // a SyntaxError, or a TypeError for invalid UTF-8
+  }
+}
 
-/** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `not_found` (404). */
+/** Parses the query by `schema` into `c.req.valid('query')`. Throws `url_malformed` or `input_invalid` (400). */
+export const validateQuery = <Schema extends z.core.$ZodType>(schema: Schema) =>
+  zValidator('query', toStrict(schema), (result, c) => {
+    requireWellFormedUrl(c)
+    requireValid(result)
+  })
+
+/** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `url_malformed` (400) or `not_found`. */
 export const validatePath = <Schema extends z.ZodMiniType>(schema: Schema) =>
-  zValidator('param', schema, ({ success }) => {
+  zValidator('param', schema, ({ success }, c) => {
+    requireWellFormedUrl(c)
     if (!success) throw new AppError('not_found')
   })
+
+/**
+ * Throws `url_malformed` for a URL that is not percent-encoded UTF-8 (RFC 3986 2.5). Hono leaves such parts
+ * as they are, so `/users/%E9` would be the user who is literally called `%E9`.
+ */
+function requireWellFormedUrl(c: Context): void {
+  try {
+    decodeURIComponent(c.req.url)
+  } catch {
+    throw new AppError('url_malformed')
+  }
+}
 
 type Result = { success: true } | { success: false; error: z.core.$ZodError }
 

@@ -69,6 +69,12 @@ describe('npm run dev on a fresh clone', () => {
     expect(response.status).toBe(401)
   })
 
+  it('refuses a second server of the same database, with the address of the first', async () => {
+    const { code, stderr } = await project.run('dev', ['--port', String(await freePort())])
+    expect(code).toBe(1)
+    expect(stderr).toContain(`serves this database already, on http://127.0.0.1:${port}.`)
+  })
+
   it('reports that a port is in use, and what to do', async () => {
     const { code, stderr } = await project.run('dev', ['--port', String(port)])
     expect(code).toBe(1)

@@ -61,7 +61,9 @@ function toScript(command: string): string {
 
 /** The file of the project's own command that a script runs. */
 function toFile(command: string): string | undefined {
-  return /^node (src\/cli\/[\w-]+\.ts)$/.exec(scripts[toScript(command)] ?? '')?.[1]
+  const [, name] =
+    /^node src\/cli\/start\.js ([\w-]+)$/.exec(scripts[toScript(command)] ?? '') ?? []
+  return name && `src/cli/${name}.ts`
 }
 
 it('the pages name commands of the project and of wrangler, and no program that a reader may not have', () => {

@@ -359,6 +359,24 @@ it('the refresh cookie is found at any position among other cookies', async () =
     expect((await post('/refresh', around(await startBrowser()))).status).toBe(200)
 })
 
+it('several Cookie lines do not log a browser out: the refresh cookie ends where the next line begins', async () => {
+  for (const more of ['a=1', 'a=1; b=2', 'a', '']) {
+    const headers = new Headers(SAME_ORIGIN)
+    for (const line of [await startBrowser(), more]) headers.append('Cookie', line)
+    expect((await fetchApp('/refresh', { method: 'POST', headers })).status).toBe(200)
+  }
+})
+
+it.each(['a=1, ', 'a=1,', 'a=, ', 'a=1; b=2, '])(
+  'a sibling domain cannot log a browser in with a refresh cookie in the value of its own: %s (ASVS 3.3.3)',
+  async (start) => {
+    const response = await post('/refresh', `${start}${await startBrowser()}`)
+    expect(response.status).toBe(401)
+    expect(await response.text()).toBe('{"msg":"Missing Authorization Header"}')
+    expect(response.headers.has('Set-Cookie')).toBe(false)
+  },
+)
+
 it('a guarded route accepts no cookie, regardless of the type of token in it (ASVS 3.5.3)', async () => {
   const { access_token: access, refresh_token: refresh } = await startSession()
   for (const token of [access, refresh])

@@ -123,3 +123,12 @@ it.each([
   expect(response).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
   expect(response).not.toMatch(/xxxx|X-Echo/)
 })
+
+it('whitespace around the Authorization value on the wire is not part of the token', async () => {
+  const request = (value: string) =>
+    send(`GET /protected HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization:${value}\r\n\r\n`)
+  for (const value of ['Bearer a.b', ' Bearer a.b ', ' Bearer a.b\t', '\t Bearer a.b \t '])
+    expect((await request(value)).response).toContain('X-Error-Code: token_malformed')
+  for (const value of ['', ' ', '\t '])
+    expect((await request(value)).response).toContain('X-Error-Code: authorization_missing')
+})

@@ -1,6 +1,12 @@
+import { Hono } from 'hono'
 import { beforeEach, describe, expect, it } from 'vitest'
 
-import { addUser, startSession } from '../helpers.ts'
+import { app } from '../../src/app.ts'
+import type { AppEnv } from '../../src/app-env.ts'
+import { openContext } from '../../src/middleware/context.ts'
+import { allowOrigins } from '../../src/middleware/cors.ts'
+import { securityHeaders } from '../../src/middleware/security-headers.ts'
+import { addUser, logged, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
 const APP = 'https://app.example.com'
@@ -73,10 +79,76 @@ it('a preflight returns 405 by default, because no origin is listed', async () =
   expect(response.headers.has('Access-Control-Allow-Origin')).toBe(false)
 })
 
-it.each(['*', 'app.example.com', `${APP}/`, `${APP}/path`, 'https://*.example.com/'])(
-  'an invalid origin in CORS_ORIGINS makes the Worker return 503: %s',
-  async (origins) => {
+it.each([
+  'capacitor://localhost',
+  'ionic://localhost',
+  'tauri://localhost',
+  'chrome-extension://a0b1c2d3e4f5',
+  'com.example.app://localhost:8100',
+  'http://[::1]:3000',
+  'https://xn--mnchen-3ya.example',
+])('pages of an app or a browser extension can be listed by their origin: %s', async (origin) => {
+  const isolate = createIsolate({ CORS_ORIGINS: `${APP},${origin}` })
+  const response = await preflight(isolate, '/protected', origin)
+  expect(response.headers.get('Access-Control-Allow-Origin')).toBe(origin)
+})
+
+const MISTAKES = 'must be origins like'
+const WILDCARD = 'must not contain *'
+
+it.each([
+  ['*', WILDCARD],
+  ['https://*.example.com', WILDCARD],
+  ['https://*.example.com/', WILDCARD],
+  [`${APP}, https://app.example.*`, WILDCARD],
+  ['http://localhost:*', WILDCARD],
+  ['capacitor://*', WILDCARD],
+  ['app.example.com', MISTAKES],
+  [`${APP}/`, MISTAKES],
+  [`${APP}/path`, MISTAKES],
+  ['https://APP.example.com', MISTAKES],
+  ['https://app.example.com:443', MISTAKES],
+  ['https://user@app.example.com', MISTAKES],
+  ['capacitor://localhost/', MISTAKES],
+  ['capacitor://', MISTAKES],
+  ['capacitor:localhost', MISTAKES],
+  ['wss://app.example.com', MISTAKES],
+  ['file://', MISTAKES],
+  ['file://localhost', MISTAKES],
+  ['null', MISTAKES],
+  [`${APP};https://b.example.com`, MISTAKES],
+])(
+  'an origin in CORS_ORIGINS that no browser would send makes the Worker return 503 and say why: %s',
+  async (origins, reason) => {
     const response = await createIsolate({ CORS_ORIGINS: origins }).fetch('/protected')
     expect(response.status).toBe(503)
+    expect(JSON.parse(logged.at(-1) ?? '').reason).toContain(`CORS_ORIGINS ${reason}`)
   },
 )
+
+describe('a cached response never reaches another origin without its CORS headers:', () => {
+  const custom = new Hono<AppEnv>()
+    .use(securityHeaders)
+    .use(openContext)
+    .use(allowOrigins)
+    .get('/public', (c) => c.text('', 200, { 'Cache-Control': 'max-age=60' }))
+    .get('/encoded', (c) => {
+      return c.text('', 200, { 'Cache-Control': 'max-age=60', Vary: 'Accept-Encoding' })
+    })
+    .get('/stored', () => new Response('', { headers: { 'Cache-Control': 'public' } }))
+
+  it.each([
+    ['/.well-known/jwks.json', app],
+    ['/public', custom],
+    ['/encoded', custom],
+    ['/stored', custom],
+  ])('%s', async (path, worker) => {
+    for (const CORS_ORIGINS of ['', APP])
+      for (const headers of [{}, { Origin: APP }, { Origin: 'https://b.example' }]) {
+        const response = await createIsolate({ CORS_ORIGINS }, worker).fetch(path, { headers })
+        expect(response.status).toBe(200)
+        const varies = (response.headers.get('Vary') ?? '').split(', ')
+        expect(varies.filter((name) => name === 'Origin')).toHaveLength(1)
+      }
+  })
+})

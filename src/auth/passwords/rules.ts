@@ -1,6 +1,7 @@
 // The rules for new passwords (NIST SP 800-63B-4 3.1.1, OWASP ASVS 6.2).
 
 import { listCommonPasswords } from '../../db/common-passwords.ts'
+import { foldUsername } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'
 import { sha256, toHex } from '../encoding.ts'
 
@@ -24,7 +25,7 @@ export async function validateNewPassword(
   if (length > MAX_CODE_POINTS) return `Longer than maximum length ${MAX_CODE_POINTS}.`
   const containsName =
     [...username].length >= MIN_USERNAME &&
-    normalized.toLowerCase().includes(username.toLowerCase())
+    foldUsername(normalized).includes(foldUsername(username))
   if (containsName) return 'Contains the username.'
   return (await isCommonPassword(db, password)) ? 'Is a common password.' : undefined
 }

@@ -1,8 +1,11 @@
 // The Worker's code on the command line: its settings and its database, local or in production.
 
+import { join } from 'node:path'
+
 import { type Isolate, openIsolate } from '../../isolate.ts'
 import { CommandError } from '../terminal/command-error.ts'
 import { argon2id } from '../users/argon2.ts'
+import { retryWhenBusy } from './busy-database.ts'
 import { openRemote } from './remote-database.ts'
 import {
   findDatabaseId,
@@ -11,7 +14,8 @@ import {
   type WranglerConfig,
 } from './wrangler-toml.ts'
 
-export type Target = { remote: boolean; env: string | undefined }
+/** `persistTo` is the folder of the local database, by default wrangler's. */
+export type Target = { remote: boolean; env: string | undefined; persistTo?: string | undefined }
 
 // The command line does not count attempts.
 const LOGIN_LIMITER: RateLimit = { limit: async () => ({ success: true }) }
@@ -21,7 +25,7 @@ const LOGIN_LIMITER: RateLimit = { limit: async () => ({ success: true }) }
  * after `work`. Needs no secrets. Throws a CommandError, or `settings_invalid`.
  */
 export async function withIsolate<Result>(
-  { remote, env }: Target,
+  { remote, env, persistTo }: Target,
   work: (isolate: Isolate) => Promise<Result>,
 ): Promise<Result> {
   const config = await readWranglerToml(env)
@@ -33,10 +37,13 @@ export async function withIsolate<Result>(
   const { getPlatformProxy } = await loadWrangler()
   const proxy = await getPlatformProxy<Env>({
     ...(env && { environment: env }),
+    ...(persistTo && { persist: { path: join(persistTo, 'v3') } }), // as wrangler dev does
     remoteBindings: false,
   })
   try {
-    return await work(openIsolate({ ...proxy.env, LOGIN_LIMITER }, argon2id))
+    return await work(
+      openIsolate({ ...proxy.env, DB: retryWhenBusy(proxy.env.DB), LOGIN_LIMITER }, argon2id),
+    )
   } finally {
     await proxy.dispose()
   }

@@ -1,11 +1,18 @@
 // Runs the wrangler of this project's dependencies, without its telemetry.
 
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
 const manifest = createRequire(import.meta.url).resolve('wrangler/package.json')
-const BIN = join(dirname(manifest), 'bin', 'wrangler.js')
+const folder = dirname(manifest)
+// bin/wrangler.js is a process that starts this one, and exits with 0 when a signal ends it.
+const CLI = join(folder, 'wrangler-dist', 'cli.js')
+const BIN = existsSync(CLI) ? CLI : join(folder, 'bin', 'wrangler.js')
+const { href } = new URL('../terminal/end-with-parent.ts', import.meta.url)
+const script = `import { endWithParent } from '${href}'; endWithParent()`
+const PRELOAD = `data:text/javascript,${encodeURIComponent(script)}`
 
 /** Starts wrangler. `show` gives it the terminal; `keep` pipes its output. */
 export function startWrangler(
@@ -13,7 +20,7 @@ export function startWrangler(
   output: 'show' | 'keep',
   env: Record<string, string> = {},
 ) {
-  return spawn(process.execPath, [BIN, ...args], {
+  return spawn(process.execPath, ['--no-warnings', '--import', PRELOAD, BIN, ...args], {
     stdio: output === 'show' ? 'inherit' : 'pipe',
     env: {
       // wrangler downloads an example of `request.cf`, and prints stack traces when it is offline.

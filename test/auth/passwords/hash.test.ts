@@ -221,6 +221,21 @@ describe('a new password', () => {
     )
   })
 
+  it.each([
+    ['straße', 'THE STRASSE IS LONG'],
+    ['STRASSE', 'the straße is long'],
+    ['GROẞ', 'something gross in here'],
+    ['ὀδυσσεύς', 'ΟΔΥΣΣΕΎΣ ὈΔΥΣΣΕΎΣ'],
+    ['ﬁnn the cat', 'call me FINN THE CAT'],
+    ['zoe\u0308!', 'my name is ZO\u00cb!'],
+    ['\u212aate', 'my name is KATE, hello'],
+    ['\u0130lker', 'my name is i\u0307LKER'],
+  ])('a new password must not contain the username in any case: %s', async (username, password) => {
+    expect(await validate(password, { username: username.normalize('NFC') })).toBe(
+      'Contains the username.',
+    )
+  })
+
   it('a new password must be at least as long as the setting requires', async () => {
     expect(await validate('83619274', { minLength: 8 })).toBeUndefined()
     expect(await validate('8361927', { minLength: 8 })).toBe('Shorter than minimum length 8.')
