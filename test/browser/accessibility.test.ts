@@ -1,12 +1,9 @@
 // The page works with a keyboard, a screen reader, a phone, and in both colour schemes.
 
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-
 import type { Page } from 'playwright-core'
 import { describe, expect } from 'vitest'
 
-import { clickAndWait, fillLogin, it, logInOnPage, callGuarded } from './browser.ts'
+import { callGuarded, clickAndWait, fillLogin, findViolations, it, logInOnPage } from './browser.ts'
 
 /** CI keeps these screenshots for review. */
 const SCREENSHOTS = 'dist/screenshots'
@@ -17,21 +14,6 @@ const VIEWS = [
   ['dark', { ...DESKTOP, colorScheme: 'dark' }],
   ['phone', { ...PHONE, colorScheme: 'light' }],
 ] as const
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-/** Returns all violations that axe-core finds. The CSP must be bypassed to inject it. */
-async function findViolations(page: Page) {
-  await page.evaluate(axe)
-  return page.evaluate(async () => {
-    type Found = { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }
-    const { axe: checker } = globalThis as unknown as { axe: { run(): Promise<Found> } }
-    const { violations } = await checker.run()
-    return violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
-    )
-  })
-}
 
 /** Returns the page's Cumulative Layout Shift. */
 const readLayoutShift = (page: Page) =>

@@ -1,5 +1,8 @@
 // Starts a browser per test file and a fresh profile per test, and checks each page after its test.
 
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { expect, inject, test } from 'vitest'
 
@@ -143,4 +146,19 @@ export async function clickAndWait(page: Page, name: string | RegExp): Promise<v
 export async function readExchanges(page: Page): Promise<string[]> {
   const lines = await page.locator('#exchanges > li > details > summary').allInnerTexts()
   return lines.map((line) => line.replaceAll(/\s+/g, ' ').replace(/ \d+ ms$/, ''))
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Returns all violations that axe-core finds. The CSP must be bypassed to inject it. */
+export async function findViolations(page: Page) {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    type Found = { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }
+    const { axe: checker } = globalThis as unknown as { axe: { run(): Promise<Found> } }
+    const { violations } = await checker.run()
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    )
+  })
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, inject } from 'vitest'
 
-import { COSMO, it, logInOnPage } from './browser.ts'
+import { COSMO, findViolations, it, logInOnPage } from './browser.ts'
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
 const origin = () => inject('origin')
@@ -31,7 +31,7 @@ describe('an invitation', () => {
     async ([name, options], { open }) => {
       const username = `invited-${name}`
       const code = await invite(username)
-      const { page, context } = await open(options)
+      const { page, context } = await open({ ...options, bypassCSP: true })
       await page.goto(`${origin()}/#code=${code}`)
       await page.reload()
       await page.goto('about:blank')
@@ -48,6 +48,7 @@ describe('an invitation', () => {
       await page.keyboard.type('short')
       await page.keyboard.press('Enter')
       await page.locator('#choose-form').getByText('Shorter than minimum length 15.').waitFor()
+      expect(await findViolations(page)).toEqual([])
       await field.fill('a cat in a rocket, purring')
       await page.keyboard.press('Enter')
       await page.getByText(`The password of ${username} is set.`).waitFor()
@@ -55,6 +56,7 @@ describe('an invitation', () => {
         path: `dist/screenshots/password-chosen-${name}.png`,
         fullPage: true,
       })
+      expect(await findViolations(page)).toEqual([])
       await page.keyboard.type('a cat in a rocket, purring')
       await page.keyboard.press('Enter')
       await page.getByText('You are logged in as').waitFor()

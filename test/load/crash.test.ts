@@ -110,3 +110,42 @@ it('kill -9 during 500 refreshes and logins neither loses nor duplicates a sessi
     `${KILLS} kills, ${sum('responses')} responses; ${clients.length} clients, ${activeSessions.length} active sessions, ${sum('logins')} logins sent`,
   )
 }, 240_000)
+
+it('kill -9 while a password is reset leaves the code valid and the old password, or has done all of it', async () => {
+  const root = { username: 'root', password: 'a tree with many branches' }
+  const ada = { username: 'ada', password: 'a cat in a rocket, purring' }
+  for (const [user, roles] of [
+    [root, ['admin']],
+    [ada, []],
+  ] as const) {
+    const passwordHash = hashPassword(user.password, argon2id)
+    await insertUser(host.db, { username: user.username, passwordHash, roles: [...roles] }, 1)
+  }
+  const post = (path: string, body: object, token = '') =>
+    host.fetch('latchkey', path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+      body: JSON.stringify(body),
+    })
+  const read = async (response: Response) => (await response.json()) as Record<string, string>
+  let kept = 0
+  for (let kill = 0; kill < KILLS / 2; kill += 1) {
+    const { access_token: token } = await read(await post('/login', root))
+    const { code } = await read(await post('/users/ada/reset-code', {}, token))
+    const next = `${ada.password} ${kill}`
+    const reset = post('/reset-password', { code, new_password: next }).catch(() => undefined)
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 80))
+    process.kill(host.pid, 'SIGKILL')
+    await reset
+    await host.dispose()
+    host = await start()
+    const isKept = (await post('/login', ada)).status === 200
+    const withNext = await post('/login', { ...ada, password: next })
+    expect(withNext.status).toBe(isKept ? 401 : 200)
+    const again = await post('/reset-password', { code, new_password: next })
+    expect(again.status).toBe(isKept ? 200 : 400)
+    ada.password = next
+    kept += Number(isKept)
+  }
+  console.log(`${KILLS / 2} kills, ${kept} of them before the password was written`)
+}, 240_000)

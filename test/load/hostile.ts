@@ -43,6 +43,7 @@ const fields = fc.dictionary(
     'password',
     'current_password',
     'new_password',
+    'code',
     'cookie',
     'roles',
     'disabled',
