@@ -132,6 +132,18 @@ export function guardAccepts(
   return isKnown || now >= revokedAt + REVOCATION_SECONDS ? false : 'either'
 }
 
+/** Whether the guard may respond with this status to an access token. */
+export function agrees(state: State, token: Tokens['access'], moment: Moment, status: number) {
+  const accepts = guardAccepts(state, token, moment)
+  return accepts === 'either' ? [200, 401].includes(status) : status === (accepts ? 200 : 401)
+}
+
+/** Returns the users as a list of strings, to be compared with the rows of the database. */
+export const toUserRows = ({ users }: State): string[] =>
+  Object.entries(users).map(
+    ([username, { roles, disabled }]) => `${username} ${JSON.stringify(roles)} ${!disabled}`,
+  )
+
 export function sessionOf(state: State, sid: string): Session {
   const session = state.sessions[sid]
   if (!session) throw new Error('a session whose tokens were issued is in the model')

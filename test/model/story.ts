@@ -7,16 +7,15 @@ import { logged } from '../helpers.ts'
 import { Deployment, importUser, ISOLATES } from './deployment.ts'
 import { interleave } from './interleave.ts'
 import {
+  agrees,
   type Answer,
   explain,
-  guardAccepts,
   isStored,
-  type Moment,
   NOWHERE,
   REVOCATION_SECONDS,
   type State,
-  type Token,
   type Tokens,
+  toUserRows,
 } from './model.ts'
 import { type Action, FIRST_PASSWORD, type Known, toLogin, toRefresh, USERS } from './requests.ts'
 
@@ -195,18 +194,3 @@ export class Story implements Known {
     }
   }
 }
-
-function agrees(
-  state: State,
-  token: Token<Tokens['access']['claims']>,
-  moment: Moment,
-  status: number,
-) {
-  const accepts = guardAccepts(state, token, moment)
-  return accepts === 'either' ? [200, 401].includes(status) : status === (accepts ? 200 : 401)
-}
-
-const toUserRows = ({ users }: State): string[] =>
-  Object.entries(users).map(
-    ([username, { roles, disabled }]) => `${username} ${JSON.stringify(roles)} ${!disabled}`,
-  )
