@@ -2,6 +2,8 @@
 
 declare namespace Cloudflare {
   interface Env {
+    /** Repeats a run of the model-based test. */
+    MODEL_SEED: string
     MIGRATIONS: import('@cloudflare/vitest-pool-workers').D1Migration[]
   }
 }

@@ -169,14 +169,17 @@ export async function listSessions(
   return { entries, next: last ? `${last.createdAt}.${last.id}` : null }
 }
 
-/** Deletes up to `limit` sessions that expired or were revoked before these times; returns how many. */
+/**
+ * Deletes up to `limit` sessions that expired or were revoked before these times; returns how many. A
+ * revocation stays for as long as isolates must learn of it, also where it made the session expire.
+ */
 export function deleteSessions(
   db: D1Database,
   { expiredAt, revokedAt }: { expiredAt: number; revokedAt: number },
   limit: number,
 ): Promise<number> {
   const sql = `DELETE FROM sessions WHERE rowid IN (
-      SELECT rowid FROM sessions WHERE expires_at < ?1
+      SELECT rowid FROM sessions WHERE expires_at < ?1 AND revoked_at IS NULL
       UNION ALL SELECT rowid FROM sessions WHERE revoked_at < ?2
       LIMIT ?3
     )`

@@ -83,3 +83,11 @@ it('revoking all sessions adds a single row to the revocation list, which is kep
   await cleanUp(workerIsolate(), now())
   expect(await read()).toEqual({ ids: [], revokedBefore: 0 })
 })
+
+it('clean-up keeps the revocation of a session that started after an earlier one in the same second', async () => {
+  await markEveryoneRevoked(env.DB)
+  const { access_token: token } = await startSession()
+  await markEveryoneRevoked(env.DB)
+  await cleanUp(workerIsolate(), now())
+  expect((await createIsolate().get('/protected', token)).status).toBe(401)
+})
