@@ -45,9 +45,12 @@ export function toExample(path: string, examples = EXAMPLES): string {
   )
 }
 
-/** Returns each endpoint of an app once per method, with a path that reaches it. */
-export function listEndpoints(app: Pick<App, 'routes'>) {
-  const endpoints = new Map<string, { name: string; method: string; path: string }>()
+/** `name` is that of the route; `path` reaches it. */
+type Endpoint = { name: string; method: string; path: string }
+
+/** Returns each endpoint of an app once per method. */
+export function listEndpoints(app: Pick<App, 'routes'>): Endpoint[] {
+  const endpoints = new Map<string, Endpoint>()
   for (const { method, path, handler } of app.routes) {
     if (isStrictGuard(handler) || HARMLESS.has(unwrap(handler))) continue
     for (const one of method === 'ALL' ? METHODS : [method])
@@ -71,19 +74,36 @@ function isGuarded(app: App, method: string, path: string): boolean {
   return first !== undefined && isStrictGuard(first)
 }
 
+/** Calls an endpoint with these headers; returns whether the response is not a 401. */
+async function isOpen(app: App, { method, path }: Endpoint, headers: HeadersInit) {
+  const request = new Request(`https://latchkey.test${path}`, { method, headers })
+  return (await app.fetch(request, env, createExecutionContext())).status !== 401
+}
+
+/** Returns the routes that respond to a refresh token. Each is called with a new one, because it may use it up. */
+export async function findOpenToRefreshTokens(
+  app: App,
+  createToken: () => Promise<string>,
+): Promise<string[]> {
+  const open = new Set<string>()
+  for (const endpoint of listEndpoints(app)) {
+    const headers = { Authorization: `Bearer ${await createToken()}` }
+    if (await isOpen(app, endpoint, headers)) open.add(endpoint.name)
+  }
+  return [...open].toSorted()
+}
+
 /** Returns the routes that are not guarded, or that respond to a request without a valid token. */
 export async function findUnguarded(app: App): Promise<string[]> {
   const forged = await signSegments(JSON.stringify(await genuineHeader()), '{}', {
     secret: 'a secret that is not that of the Worker',
   })
   const unguarded = new Set<string>()
-  for (const { name, method, path } of listEndpoints(app)) {
+  for (const endpoint of listEndpoints(app)) {
+    const { name, method, path } = endpoint
     if (!isGuarded(app, method, path)) unguarded.add(name)
-    for (const headers of [{}, { Authorization: `Bearer ${forged}` }]) {
-      const request = new Request(`https://latchkey.test${path}`, { method, headers })
-      const response = await app.fetch(request, env, createExecutionContext())
-      if (response.status !== 401) unguarded.add(name)
-    }
+    for (const headers of [{}, { Authorization: `Bearer ${forged}` }])
+      if (await isOpen(app, endpoint, headers)) unguarded.add(name)
   }
   return [...unguarded].toSorted()
 }

@@ -4,8 +4,11 @@ import { describe, expect, it } from 'vitest'
 
 import { app } from '../../src/app.ts'
 import type { AppEnv } from '../../src/app-env.ts'
+import { onError } from '../../src/http/error-response.ts'
+import { openContext } from '../../src/middleware/context.ts'
 import { jwtRequired } from '../../src/middleware/jwt.ts'
-import { explainUnguarded, findUnguarded, toExample } from '../audit.ts'
+import { explainUnguarded, findOpenToRefreshTokens, findUnguarded, toExample } from '../audit.ts'
+import { addUser, startSession } from '../helpers.ts'
 
 /** The routes that need no token. Every other route must require one. */
 const PUBLIC = [
@@ -21,6 +24,27 @@ it('every route of the assembled app requires a token or is on the public list (
   const unguarded = await findUnguarded(app)
   expect(explainUnguarded(unguarded, PUBLIC)).toEqual([])
   expect(unguarded).toEqual(PUBLIC)
+})
+
+/** The routes that accept a refresh token. Every other route must refuse it. */
+const FOR_REFRESH_TOKENS = ['POST /logout', 'POST /refresh']
+
+it('a refresh token opens only the routes for it (RFC 9700 4.14.2)', async () => {
+  await addUser()
+  const createToken = async () => (await startSession()).refresh_token
+  const open = await findOpenToRefreshTokens(app, createToken)
+  expect(open.filter((route) => !PUBLIC.includes(route))).toEqual(FOR_REFRESH_TOKENS)
+})
+
+it('the audit finds a guard that accepts a refresh token', async () => {
+  await addUser()
+  const mistaken = first()
+    .onError(onError)
+    .use(openContext)
+    .get('/a', jwtRequired({ tokenType: 'any' }), leak)
+    .get('/b', guard, leak)
+  const createToken = async () => (await startSession()).refresh_token
+  expect(await findOpenToRefreshTokens(mistaken, createToken)).toEqual(['GET /a'])
 })
 
 it('the route table that the audit reads contains the guarded routes', () => {
