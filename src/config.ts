@@ -5,13 +5,9 @@ import * as z from 'zod/mini'
 import { AppError } from './errors.ts'
 
 /** `[vars]` may also contain numbers, lists and tables. */
-const string = () =>
-  z.string({
-    error: ({ input }) =>
-      input === undefined
-        ? 'is missing'
-        : `must be a string in quotes, but its type is ${typeof input}`,
-  })
+const typeError = ({ input }: { input?: unknown }) =>
+  input === undefined ? 'is missing' : `must be a string in quotes, but its type is ${typeof input}`
+const string = () => z.string({ error: typeError })
 
 /** A whole number of at least `min`, as a string. */
 const whole = (min: number) =>
@@ -31,10 +27,7 @@ const text = string().check(z.minLength(1, 'must not be empty'))
 /** Origins (RFC 6454) separated by commas, as browsers and apps send them: scheme, host and port only. */
 const origins = z.pipe(
   string().check(
-    z.refine(
-      (list) => !list.includes('*'),
-      'must not contain *: a wildcard would never match, so list each origin',
-    ),
+    z.refine((list) => !list.includes('*'), 'must not contain *: list each origin'),
     z.refine(
       (list) => splitList(list).every(isOrigin),
       'must be origins like https://app.example.com or capacitor://localhost, separated by commas',

@@ -13,10 +13,7 @@ const JSON_MEDIA_TYPE = /^application\/([\w!#$&^.+-]+\+)?json$/i
 // A decoder that is not fatal turns all invalid bytes into U+FFFD: different passwords would be equal.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
-type Json<Schema extends z.ZodMiniType> = {
-  in: { json: z.input<Schema> }
-  out: { json: z.output<Schema> }
-}
+type Json<S extends z.ZodMiniType> = { in: { json: z.input<S> }; out: { json: z.output<S> } }
 
 /**
  * Parses the body by `schema` into `c.req.valid('json')`. Throws `body_not_json` (415),
@@ -28,22 +25,17 @@ export function validateJson<Schema extends z.ZodMiniType>(
 ): MiddlewareHandler<Env, string, Json<Schema>> {
   const limit = bodyLimit({
     maxSize: MAX_BYTES,
-    onError: () => {
-      throw new AppError('body_too_large')
-    },
+    onError: () => Promise.reject(new AppError('body_too_large')),
   })
   return async (c, next) => {
     const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
     if (!JSON_MEDIA_TYPE.test(mediaType.trim())) throw new AppError('body_not_json')
-    let bytes = new ArrayBuffer()
-    await limit(c, async () => {
-      bytes = await c.req.arrayBuffer()
-    }).catch((error: unknown) => {
+    await limit(c, async () => void (await c.req.arrayBuffer())).catch((error: unknown) => {
       // RFC 9112 8: the client has left, or its framing is broken. Not a bug, so it is not logged.
       throw error instanceof AppError ? error : new AppError('body_incomplete')
     })
-    const result = schema.safeParse(parseJson(bytes))
-    requireValid(result)
+    const result = schema.safeParse(parseJson(await c.req.arrayBuffer()))
+    requireValid(result, c)
     c.req.addValidatedData('json', result.data as object)
     await next()
   }
@@ -60,10 +52,7 @@ function parseJson(bytes: ArrayBuffer): unknown {
 
 /** Parses the query by `schema` into `c.req.valid('query')`. Throws `url_malformed` or `input_invalid` (400). */
 export const validateQuery = <Schema extends z.ZodMiniType>(schema: Schema) =>
-  zValidator('query', schema, (result, c) => {
-    requireWellFormedUrl(c)
-    requireValid(result)
-  })
+  zValidator('query', schema, requireValid)
 
 /** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `url_malformed` (400) or `not_found`. */
 export const validatePath = <Schema extends z.ZodMiniType>(schema: Schema) =>
@@ -86,7 +75,8 @@ function requireWellFormedUrl(c: Context): void {
 
 type Result = { success: true } | { success: false; error: z.core.$ZodError }
 
-function requireValid(result: Result): asserts result is { success: true } {
+function requireValid(result: Result, c: Context): asserts result is { success: true } {
+  requireWellFormedUrl(c)
   if (!result.success)
     throw new AppError('input_invalid', { error: toFieldErrors(result.error.issues) })
 }
