@@ -29,10 +29,7 @@ const text = string().check(
 /** Origins (RFC 6454) separated by commas, as browsers and apps send them: scheme, host and port only. */
 const origins = z.pipe(
   string().check(
-    z.refine(
-      (list) => !list.includes('*'),
-      'must not contain *: a wildcard would never match, so list each origin',
-    ),
+    z.refine((list) => !list.includes('*'), 'must not contain *: list each origin'),
     z.refine(
       (list) => splitList(list).every(isOrigin),
       'must be origins like https://app.example.com or capacitor://localhost, separated by commas',

@@ -8,7 +8,8 @@ import { ClientSession, type SessionOptions } from '../public/session.js'
 /**
  * Creates a client of the Worker at `baseUrl`. `api` is typed from the app's routes (`hono/client`)
  * and sends the access token. `session` logs in and out. In a page of the Worker's origin the refresh
- * token stays in the browser's cookie, elsewhere in `store`.
+ * token stays in the browser's cookie, elsewhere in `store`. Path parameters are sent as they are: pass them
+ * through `encodeURIComponent`.
  *
  * @example
  * const { session, api } = createClient('https://latchkey.example.com')

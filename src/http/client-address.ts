@@ -43,8 +43,7 @@ function toPrefix(address: string): string {
 }
 
 /** Returns the IPv4 address in two groups, so that it counts as the same address in either form. */
-const toIpv4 = (groups: string[]): string =>
-  groups
-    .map((group) => Number.parseInt(group, 16))
-    .flatMap((bits) => [bits >> 8, bits & 255])
-    .join('.')
+function toIpv4(groups: string[]): string {
+  const numbers = groups.map((group) => Number.parseInt(group, 16))
+  return numbers.flatMap((number) => [number >> 8, number & 255]).join('.')
+}

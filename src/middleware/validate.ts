@@ -26,9 +26,7 @@ export const bodySchemas = new WeakMap<object, z.core.$ZodType>()
 export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
   const limit = bodyLimit({
     maxSize: MAX_BYTES,
-    onError: () => {
-      throw new AppError('body_too_large')
-    },
+    onError: () => Promise.reject(new AppError('body_too_large')),
   })
   const parse = zValidator('json', toStrict(schema), requireValid)
   const validate: typeof parse = async (c, next) => {
@@ -66,10 +64,7 @@ function requireJsonText(bytes: ArrayBuffer): void {
 
 /** Parses the query by `schema` into `c.req.valid('query')`. Throws `url_malformed` or `input_invalid` (400). */
 export const validateQuery = <Schema extends z.core.$ZodType>(schema: Schema) =>
-  zValidator('query', toStrict(schema), (result, c) => {
-    requireWellFormedUrl(c)
-    requireValid(result)
-  })
+  zValidator('query', toStrict(schema), requireValid)
 
 /** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `url_malformed` (400) or `not_found`. */
 export const validatePath = <Schema extends z.ZodMiniType>(schema: Schema) =>
@@ -92,7 +87,8 @@ function requireWellFormedUrl(c: Context): void {
 
 type Result = { success: true } | { success: false; error: z.core.$ZodError }
 
-function requireValid(result: Result): void {
+function requireValid(result: Result, c: Context): void {
+  requireWellFormedUrl(c)
   if (!result.success)
     throw new AppError('input_invalid', { error: toFieldErrors(result.error.issues) })
 }

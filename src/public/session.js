@@ -1,4 +1,4 @@
-// A client's session: the access token in memory only, one refresh shared by all callers, one retry.
+// A client's session: the access token in memory only, changes in one order, one shared refresh, one retry.
 // @ts-check
 
 import { isInvalidToken, readErrorCode } from './error-codes.js'
@@ -31,6 +31,8 @@ export class ClientSession {
   #tokens
   /** @type {Promise<Response | undefined> | undefined} */
   #refreshing
+  /** Ends with the last login, logout or refresh. @type {Promise<unknown>} */
+  #lastChange = Promise.resolve()
   /** Whether an earlier page or process may have left a refresh token. */
   #mayResume
 
@@ -56,18 +58,27 @@ export class ClientSession {
 
   /**
    * Calls `fetch` with the access token, for this API only. After a 401 with `invalid_token` it
-   * refreshes and sends the request once more, so the body must not be a stream.
+   * refreshes and sends the request once more, so the body must not be a stream. It never sends it as
+   * another user who has logged in meanwhile: then the 401 is returned.
    * @param {string | URL} path @param {RequestInit} [init] @returns {Promise<Response>}
    */
-  async fetch(path, init) {
+  fetch(path, init) {
+    return this.#withToken((token) => this.#request(path, init, token))
+  }
+
+  /** @param {(token?: string) => Promise<Response>} send @returns {Promise<Response>} */
+  async #withToken(send) {
     const failed = !this.#tokens && this.#mayResume ? await this.#refresh() : undefined
     if (failed) return failed.clone()
     const used = this.#tokens
-    const response = await this.#request(path, init, used?.access_token)
+    const response = await send(used?.access_token)
     if (!used || !isInvalidToken(response)) return response
     const failure = this.#tokens === used ? await this.#refresh() : undefined
     if (failure) return failure.clone()
-    return this.#tokens ? this.#request(path, init, this.#tokens.access_token) : response
+    const renewed = this.#tokens
+    return renewed && readSessionId(renewed) === readSessionId(used)
+      ? send(renewed.access_token)
+      : response
   }
 
   /** @param {Credentials} credentials @returns {Promise<Response>} */
@@ -84,19 +95,17 @@ export class ClientSession {
    * Changes the password. Every session of the user ends, and a new one starts here.
    * @param {{ current_password: string, new_password: string }} fields @returns {Promise<Response>}
    */
-  async changePassword(fields) {
-    const change = () => this.#startSession('/me/password', fields, 'PUT')
-    const response = await change()
-    if (!isInvalidToken(response) || (await this.#refresh()) || !this.#tokens) return response
-    return change()
+  changePassword(fields) {
+    return this.#withToken((token) =>
+      this.#startSession('/me/password', fields, { method: 'PUT', token }),
+    )
   }
 
-  /** @param {string} path @param {object} fields @param {'POST' | 'PUT'} [method] PUT sends the access token. */
-  #startSession(path, fields, method = 'POST') {
-    return this.#withLock(async () => {
+  /** @param {string} path @param {object} fields @param {{ method: string, token?: string | undefined }} [how] */
+  #startSession(path, fields, { method, token } = { method: 'POST' }) {
+    return this.#inOrder(async () => {
       const body = JSON.stringify({ ...fields, cookie: !this.#store })
       const init = { method, headers: { 'Content-Type': 'application/json' }, body }
-      const token = method === 'PUT' ? this.#tokens?.access_token : undefined
       const response = await this.#request(path, init, token)
       if (response.ok) await this.#saveTokens(await response.clone().json())
       return response
@@ -109,7 +118,7 @@ export class ClientSession {
    * @param {'session' | 'others' | 'all'} [scope] @returns {Promise<Response>}
    */
   logout(scope = 'session') {
-    return this.#withLock(async () => {
+    return this.#inOrder(async () => {
       try {
         const path = `/logout?scope=${scope}`
         const response = await this.#requestWithRefreshToken(path)
@@ -135,9 +144,11 @@ export class ClientSession {
   /** Shares one refresh among all callers. Returns the Worker's response if it failed. */
   #refresh() {
     const before = this.#tokens
-    const needed = () => this.#tokens === before && this.#mayResume
+    const isCurrent = () => this.#tokens === before
+    const needed = () => isCurrent() && this.#mayResume
     const renew = () => this.#renew()
-    this.#refreshing ??= (this.#tabs ? this.#tabs.runOnce(renew, needed) : renew()).finally(
+    const renewOnce = () => (this.#tabs ? this.#tabs.runOnce(renew, needed) : renew())
+    this.#refreshing ??= this.#enqueue(async () => (isCurrent() ? renewOnce() : undefined)).finally(
       () => (this.#refreshing = undefined),
     )
     return this.#refreshing
@@ -153,12 +164,19 @@ export class ClientSession {
   }
 
   /**
-   * Waits for a running refresh, in other tabs too, so that its cookie does not overwrite a newer one.
+   * Runs one change after another, across tabs too: the late response to a refresh must not replace the
+   * tokens of a newer login, or bring back those of a session that was logged out.
    * @template T @param {() => Promise<T>} work @returns {Promise<T>}
    */
-  async #withLock(work) {
-    await this.#refreshing?.catch(() => {}) // its own callers get the error
-    return this.#tabs ? this.#tabs.withLock(work) : work()
+  #inOrder(work) {
+    return this.#enqueue(() => (this.#tabs ? this.#tabs.withLock(work) : work()))
+  }
+
+  /** @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  #enqueue(work) {
+    const change = this.#lastChange.then(work)
+    this.#lastChange = change.catch(() => {}) // its own callers get the error
+    return change
   }
 
   /** @param {Tokens & { refresh_token?: string }} response */
@@ -201,6 +219,19 @@ export class ClientSession {
     const headers = new Headers(init.headers)
     if (token !== undefined) headers.set('Authorization', `Bearer ${token}`)
     return this.#send(url, { ...init, headers })
+  }
+}
+
+/**
+ * Returns the id of the session that the tokens belong to, which a refresh does not change.
+ * @param {Tokens} tokens @returns {string | undefined}
+ */
+function readSessionId({ access_token: token }) {
+  const [, claims = ''] = token.split('.')
+  try {
+    return JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/'))).sid
+  } catch {
+    return undefined // not a token of Latchkey, as in the tests of another project
   }
 }
 

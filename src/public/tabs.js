@@ -2,7 +2,10 @@
 // @ts-check
 
 /** @typedef {import('./session.js').Tokens} Tokens */
-/** @typedef {{ tokens?: Tokens, reason?: string }} TabMessage */
+/**
+ * New tokens, or why there are none.
+ * @typedef {{ tokens?: Tokens, reason?: string, sentAt?: number }} TabMessage
+ */
 /**
  * What browsers have and other runtimes may lack.
  * @typedef {object} Browser
@@ -17,6 +20,8 @@ export class Tabs {
   #locks
   #channel
   #onNextMessage = () => {}
+  /** When the login last changed, here or in another tab, in milliseconds. */
+  #changedAt = 0
 
   /** @param {string} name @param {(message: TabMessage) => void} onMessage */
   constructor(name, onMessage) {
@@ -26,14 +31,19 @@ export class Tabs {
     this.#locks = navigator.locks
     this.#channel = new BroadcastChannel(name)
     this.#channel.addEventListener('message', ({ data: message }) => {
+      const { sentAt = this.#changedAt } = message
+      // A message that arrives after a later change is out of date: another user may be logged in here.
+      if (sentAt < this.#changedAt) return
+      this.#changedAt = sentAt
       onMessage(message)
       this.#onNextMessage()
     })
   }
 
-  /** @param {TabMessage} message */
+  /** Tells the other tabs of a change, while this tab has the lock. @param {TabMessage} message */
   broadcast(message) {
-    this.#channel?.postMessage(message)
+    this.#changedAt = Math.max(Date.now(), this.#changedAt + 1)
+    this.#channel?.postMessage({ ...message, sentAt: this.#changedAt })
   }
 
   /** Runs `work` in one tab at a time. @template T @param {() => Promise<T>} work @returns {Promise<T>} */

@@ -17,7 +17,7 @@ beforeAll(async () => {
   for (const file of ['.dev.vars', '.keys.production'])
     project.write(file, `JWT_SECRET=${CANARY}\n`)
   const { ok, stdout, stderr } = await runWrangler(
-    ['deploy', '--dry-run', '--outdir', 'dist', '--cwd', project.folder],
+    ['deploy', '--dry-run', '--upload-source-maps', '--outdir', 'dist', '--cwd', project.folder],
     'keep',
   )
   shown = stdout + stderr

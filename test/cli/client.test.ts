@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -9,7 +10,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { beforeAll, expect, it } from 'vitest'
+import { buildSync } from 'esbuild'
+import { build } from 'rolldown'
+import { beforeAll, describe, expect, it } from 'vitest'
 
 /** Another project: strict, for browsers, with hono and no other package. */
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-other-'))
@@ -41,16 +44,17 @@ beforeAll(() => {
 
 it('npm run client writes the client alone, and nothing of the server', () => {
   const files = readdirSync(join(folder, 'latchkey'), { recursive: true, encoding: 'utf8' })
-  expect(files.toSorted()).toEqual([
-    'client.d.ts',
+  expect(files.filter((name) => name.includes('.')).toSorted()).toEqual([
     'client.js',
-    'public',
-    'public/error-codes.d.ts',
+    'client.ts',
     'public/error-codes.js',
-    'public/session.d.ts',
+    'public/error-codes.ts',
     'public/session.js',
-    'public/tabs.d.ts',
+    'public/session.ts',
     'public/tabs.js',
+    'public/tabs.ts',
+    'types/client.d.ts',
+    'types/public/session.d.ts',
   ])
   const imports = files
     .filter((name) => name.includes('.'))
@@ -65,6 +69,8 @@ it('npm run client writes the client alone, and nothing of the server', () => {
     './public/session.js',
     './session.js',
     './tabs.js',
+    './types/client.js',
+    './types/public/session.js',
     'hono/client',
     'hono/utils/http-status',
   ])
@@ -113,6 +119,94 @@ it('the client runs without a build', () => {
   )
   const { stdout, stderr } = node(join(folder, 'run.js'))
   expect([stdout, stderr]).toEqual(['{"asked":"https://latchkey.test/sessions/a"}\n', ''])
+})
+
+/** Calls the client in TypeScript, and prints what the Worker was asked for. */
+const MAIN = `import { createClient, type SessionOptions } from './latchkey/client.js'
+  const options: SessionOptions = {
+    fetch: async (url) => Response.json({ message: String(url) }),
+    store: { load: () => undefined, save: () => {} },
+  }
+  const { api } = createClient('https://latchkey.test', options)
+  const { message } = await (await api.protected.$get()).json()
+  const text: string = message
+  console.log(text)
+  // @ts-expect-error: no such route
+  void (() => api.nothing.$get())`
+
+/** A project of its own with the client in `src/latchkey`. */
+function createProject(compilerOptions: object) {
+  const root = mkdtempSync(join(tmpdir(), 'latchkey-project-'))
+  cpSync(join(folder, 'latchkey'), join(root, 'src', 'latchkey'), { recursive: true })
+  mkdirSync(join(root, 'node_modules', '@types'), { recursive: true })
+  for (const name of ['hono', '@types/node', 'undici-types'])
+    symlinkSync(resolve('node_modules', name), join(root, 'node_modules', name))
+  writeFileSync(join(root, 'package.json'), '{ "type": "module" }')
+  writeFileSync(join(root, 'src', 'main.ts'), MAIN)
+  const options = {
+    target: 'es2022',
+    lib: ['es2022'],
+    strict: true,
+    outDir: 'dist',
+    rootDir: 'src',
+  }
+  const config = { compilerOptions: { ...options, ...compilerOptions }, include: ['src'] }
+  writeFileSync(join(root, 'tsconfig.json'), JSON.stringify(config))
+  return root
+}
+
+const NODE = { module: 'nodenext', types: ['node'] }
+const STRICTEST = {
+  exactOptionalPropertyTypes: true,
+  isolatedModules: true,
+  noImplicitOverride: true,
+  noImplicitReturns: true,
+  noPropertyAccessFromIndexSignature: true,
+  noUncheckedIndexedAccess: true,
+  noUnusedLocals: true,
+  noUnusedParameters: true,
+  verbatimModuleSyntax: true,
+}
+
+describe('a project that only runs tsc gets a client that Node can load:', () => {
+  it.each([
+    ['for Node', NODE],
+    ['for Node, with the strictest options', { ...NODE, ...STRICTEST }],
+    ['with allowJs and without the types of a browser', { ...NODE, allowJs: true, checkJs: true }],
+    ['with the types of a browser', { module: 'nodenext', lib: ['es2022', 'dom'], types: [] }],
+    ['with modules for a bundler', { ...NODE, module: 'esnext', moduleResolution: 'bundler' }],
+  ])('%s', (_, options) => {
+    const root = createProject(options)
+    const compiled = node(resolve('node_modules/typescript/bin/tsc'), '-p', root)
+    expect(compiled).toMatchObject({ stdout: '', status: 0 })
+    const { stdout, stderr } = node(join(root, 'dist', 'main.js'))
+    expect([stdout, stderr]).toEqual(['https://latchkey.test/protected\n', ''])
+  })
+})
+
+it.each([
+  [
+    'esbuild',
+    (entry: string, outfile: string) =>
+      buildSync({
+        entryPoints: [entry],
+        outfile,
+        bundle: true,
+        format: 'esm',
+        platform: 'browser',
+      }),
+  ],
+  ['Rolldown', (file: string, output: string) => build({ input: file, output: { file: output } })],
+])('a bundler builds a client that runs: %s', async (_, bundle) => {
+  const root = createProject(NODE)
+  const file = join(root, 'bundle.js')
+  await bundle(join(root, 'src', 'main.ts'), file)
+  expect(node(file)).toMatchObject({ stdout: 'https://latchkey.test/protected\n', stderr: '' })
+})
+
+it('Node runs TypeScript that imports the client, without a build', () => {
+  const root = createProject(NODE)
+  expect(node(join(root, 'src', 'main.ts')).stdout).toBe('https://latchkey.test/protected\n')
 })
 
 it.each([[[]], [['--folder', 'x']], [['a', 'b']]])('the arguments %j show the usage', (args) => {

@@ -1,47 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
 
 import { createClient } from '../../src/client/client.ts'
+import { stubBrowser } from './browser-stub.ts'
 import { BASE, createLoggedInClient, passSeconds, setUpClientTests } from './network.ts'
 
 setUpClientTests()
 
 describe('the tabs of a browser', () => {
-  /** Stubs Web Locks and BroadcastChannel, which workerd lacks. Messages arrive late, as they may between processes. */
-  function stubBrowser() {
-    const channels: { name: string; listener?: (event: { data: unknown }) => void }[] = []
-    class BroadcastChannel {
-      name: string
-      listener = (_event: { data: unknown }) => {}
-      constructor(name: string) {
-        this.name = name
-        channels.push(this)
-      }
-      addEventListener = (_type: string, listener: typeof this.listener) => {
-        this.listener = listener
-      }
-      postMessage(data: unknown) {
-        for (const channel of channels)
-          if (channel !== this && channel.name === this.name)
-            setTimeout(() => channel.listener?.({ data }), 20)
-      }
-    }
-    let lastHolder: Promise<unknown> | undefined
-    const request = async (
-      _name: string,
-      options: { ifAvailable?: boolean },
-      work: (lock: unknown) => Promise<unknown>,
-    ): Promise<unknown> => {
-      if (options.ifAvailable && lastHolder) return work(null)
-      const result: Promise<unknown> = (lastHolder ?? Promise.resolve()).then(() => work({}))
-      const finished = result.catch(() => {})
-      lastHolder = finished
-      void finished.then(() => (lastHolder = lastHolder === finished ? undefined : lastHolder))
-      return result
-    }
-    vi.stubGlobal('navigator', { locks: { request } })
-    vi.stubGlobal('BroadcastChannel', BroadcastChannel)
-  }
-
   async function openTabs(count: number) {
     stubBrowser()
     const first = await createLoggedInClient({ cookie: true })

@@ -86,7 +86,7 @@ export function draftEnvironment(toml: string, env: string): string {
       .join('\n')
       .replace(table, `env.${env}.${table}`)
   })
-  return drafts.join('\n\n')
+  return [`[env.${env}]\npreview_urls = false`, ...drafts].join('\n\n')
 }
 
 /** Returns the text before the first table, then each table with its header. */

@@ -44,11 +44,19 @@ export async function checkSettings(options: Options) {
   // `[vars]` may contain anything: readSettings checks it.
   const env = { ...Object.fromEntries(bindings.map((name) => [name, {}])), ...config.vars }
   readSettings(env as unknown as Env)
+  requireNoPreviewUrls(config)
   const note =
     (config.vars.JWT_ISSUER ?? DEFAULTS.JWT_ISSUER) === DEFAULTS.JWT_ISSUER
       ? "valid, but JWT_ISSUER is still 'latchkey': set a different one for each environment"
       : 'valid'
   return { note, result: config }
+}
+
+/** Throws a CommandError if old versions would stay reachable, with their old secrets and this database. */
+function requireNoPreviewUrls({ preview_urls: previewUrls, topLevelName }: WranglerConfig): void {
+  if (previewUrls === false) return
+  throw new CommandError(`Version URLs are on: <version>-${topLevelName}.<subdomain>.workers.dev would serve old versions
+with their old secrets and the production database. Set preview_urls = false in wrangler.toml.`)
 }
 
 export async function authenticate(config: WranglerConfig) {

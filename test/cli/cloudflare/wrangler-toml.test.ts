@@ -52,6 +52,7 @@ describe('replaceDatabaseId changes only the line of the database id:', () => {
 it('draftEnvironment copies the top of wrangler.toml, with its own issuer, database and counters', () => {
   const draft = draftEnvironment(readFileSync('wrangler.toml', 'utf8'), 'staging')
   for (const line of [
+    '[env.staging]\npreview_urls = false',
     '[env.staging.secrets]\nrequired = ["JWT_SECRET"]',
     '[env.staging.vars]\nJWT_ISSUER = "latchkey-staging"\nJWT_AUDIENCE = "latchkey-staging"',
     '[[env.staging.d1_databases]]\nbinding = "DB"\ndatabase_name = "latchkey-staging"\ndatabase_id = "00000000-0000-0000-0000-000000000000"',
