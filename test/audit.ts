@@ -116,3 +116,12 @@ export const explainUnguarded = (unguarded: string[], publicRoutes: string[]): s
       (route) =>
         `${route} responds without a token. Register it behind jwtRequired(), or add '${route}' to PUBLIC in test/routes/audit.test.ts.`,
     )
+
+/** Returns what to do about each route that a refresh token opens and that is not listed. */
+export const explainOpenToRefreshTokens = (open: string[], listed: string[]): string[] =>
+  open
+    .filter((route) => !listed.includes(route))
+    .map(
+      (route) =>
+        `${route} accepts a refresh token. Require an access token, or add '${route}' to FOR_REFRESH_TOKENS in test/routes/audit.test.ts.`,
+    )
