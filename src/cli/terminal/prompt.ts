@@ -10,8 +10,8 @@ import { CommandError } from './command-error.ts'
 async function ask(question: string, hidden: boolean): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const output = hidden ? silent : process.stderr
-  if (hidden) process.stderr.write(question)
   const terminal = createInterface({ input: process.stdin, output, terminal: true })
+  if (hidden) process.stderr.write(question) // only now does the terminal no longer echo what is typed
   try {
     return await new Promise((resolve, reject) => {
       terminal.once('SIGINT', () => reject(new CommandError('Cancelled.', 130))) // Ctrl+C
