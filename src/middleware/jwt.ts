@@ -21,7 +21,7 @@ type UserOf<Options> =
       : Options extends { tokenType: 'any' }
         ? Claims
         : AccessClaims)
-  | (Options extends { optional: true } ? undefined : never)
+  | (Options extends { optional: infer Flag } ? (true extends Flag ? undefined : never) : never)
 
 /** Every guard with its options, to tell them from other handlers. */
 const guards = new WeakMap<object, GuardOptions>()
