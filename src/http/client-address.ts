@@ -42,9 +42,6 @@ function toPrefix(address: string): string {
   return `${groups.slice(0, 4).join(':')}::/64`
 }
 
-/** Returns the IPv4 address in two groups, so that it counts as the same address in either form. */
+/** Returns the IPv4 address in two groups, as URLs write a number: it counts as the same address in either form. */
 const toIpv4 = (groups: string[]): string =>
-  groups
-    .map((group) => Number.parseInt(group, 16))
-    .flatMap((bits) => [bits >> 8, bits & 255])
-    .join('.')
+  new URL(`http://0x${groups.map((group) => group.padStart(4, '0')).join('')}`).hostname
