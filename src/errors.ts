@@ -115,21 +115,3 @@ export class AppError extends Error {
     this.details = details
   }
 }
-
-/** Returns the response to an error. */
-export function toErrorResponse({ code, details }: AppError) {
-  const spec: ErrorSpec = ERRORS[code]
-  const retryAfter = details.retryAfter ?? spec.retryAfter
-  const headers: Record<string, string> = { 'X-Error-Code': code }
-  if (details.allow) headers.Allow = details.allow.join(', ')
-  if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter)
-  if (spec.msg === undefined)
-    return { status: spec.status, headers, body: { error: details.error ?? spec.error } }
-  const attributes = ['realm="latchkey"']
-  // RFC 6750 3.1: an error code only where a token was sent.
-  if (spec.challenge)
-    attributes.push(`error="${spec.challenge}"`, `error_description="${spec.msg}"`)
-  if (details.maxAgeSeconds !== undefined) attributes.push(`max_age="${details.maxAgeSeconds}"`)
-  headers['WWW-Authenticate'] = `Bearer ${attributes.join(', ')}`
-  return { status: spec.status, headers, body: { msg: spec.msg } }
-}

@@ -11,7 +11,6 @@ import { listRevoked } from './db/session-revocation.ts'
 export type Isolate = {
   settings: Settings
   db: D1Database
-  loginLimiter: RateLimit
   /** WebAssembly in the Worker, node:crypto on the command line. */
   argon2id: Argon2id
   revokedSessions: RevokedSessions
@@ -28,7 +27,7 @@ export function openIsolate(env: Env, argon2id: Argon2id): Isolate {
   const open = isolates.get(env)
   if (open) return open
   const settings = readSettings(env)
-  const { DB: db, LOGIN_LIMITER: loginLimiter, ACCESS_TOKEN_SECONDS } = settings
+  const { DB: db, ACCESS_TOKEN_SECONDS } = settings
   const readRevoked = (now: number) =>
     listRevoked(db, now - ACCESS_TOKEN_SECONDS - CLOCK_SKEW_SECONDS)
   const revokedSessions = new RevokedSessions(readRevoked)
@@ -36,7 +35,7 @@ export function openIsolate(env: Env, argon2id: Argon2id): Isolate {
   // Shares the result, never the promise: Workers forbid awaiting another request's I/O.
   const keyRing = async () => (ring ??= await importKeyRing(settings))
   const tokenCache = new TokenCache<AccessClaims>()
-  const isolate = { settings, db, loginLimiter, argon2id, revokedSessions, tokenCache, keyRing }
+  const isolate = { settings, db, argon2id, revokedSessions, tokenCache, keyRing }
   isolates.set(env, isolate)
   return isolate
 }

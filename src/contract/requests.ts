@@ -33,23 +33,15 @@ const MAX_ROLES = 50
 /** A token has at most 4096 characters: what is issued must be accepted. */
 const MAX_ROLES_BYTES = 1024
 /** Nothing invisible, no space but the usual one, and no quotes: the database finds admins in JSON. */
-export const Role = z
-  .string({ error })
-  .check(
-    z.regex(
-      /^(?: |[^\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800"\\]){1,64}$/u,
-      'Not a valid role.',
-    ),
-  )
-export const Roles = z
-  .array(Role, { error })
-  .check(z.maxLength(MAX_ROLES))
-  .check(
-    z.refine(
-      (roles) => new TextEncoder().encode(JSON.stringify(roles)).length <= MAX_ROLES_BYTES,
-      `Longer than ${MAX_ROLES_BYTES} bytes in all.`,
-    ),
-  )
+const ROLE = /^(?: |[^\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800"\\]){1,64}$/u
+const Role = z.string({ error }).check(z.regex(ROLE, 'Not a valid role.'))
+export const Roles = z.array(Role, { error }).check(
+  z.maxLength(MAX_ROLES),
+  z.refine(
+    (roles) => new TextEncoder().encode(JSON.stringify(roles)).length <= MAX_ROLES_BYTES,
+    `Longer than ${MAX_ROLES_BYTES} bytes in all.`,
+  ),
+)
 export const ROLE_RULE = `at most ${MAX_ROLES} roles of 1 to 64 characters and ${MAX_ROLES_BYTES} bytes in all, without control characters, quotes and backslashes`
 
 /** Without a password the user is invited: they choose it themselves, with a code. */
@@ -76,14 +68,10 @@ export const LogoutQuery = z.strictObject({
   scope: z._default(z.enum(['session', 'others', 'all']), 'session'),
 })
 
+const LIMIT_RULE = 'Must be between 1 and 100.'
 /** The number of entries per page. */
 const limit = z._default(
-  z.pipe(
-    z
-      .string('Must be between 1 and 100.')
-      .check(z.regex(/^([1-9]\d?|100)$/, 'Must be between 1 and 100.')),
-    z.transform(Number),
-  ),
+  z.pipe(z.string(LIMIT_RULE).check(z.regex(/^([1-9]\d?|100)$/, LIMIT_RULE)), z.transform(Number)),
   20,
 )
 

@@ -42,8 +42,6 @@ function toPrefix(address: string): string {
   return `${groups.slice(0, 4).join(':')}::/64`
 }
 
-/** Returns the IPv4 address in two groups, so that it counts as the same address in either form. */
-function toIpv4(groups: string[]): string {
-  const numbers = groups.map((group) => Number.parseInt(group, 16))
-  return numbers.flatMap((number) => [number >> 8, number & 255]).join('.')
-}
+/** Returns the IPv4 address in two groups, as URLs write a number: it counts as the same address in either form. */
+const toIpv4 = (groups: string[]): string =>
+  new URL(`http://0x${groups.map((group) => group.padStart(4, '0')).join('')}`).hostname

@@ -3,8 +3,9 @@
 import type { Context } from 'hono'
 import { setCookie } from 'hono/cookie'
 
-import type { IssuedTokens } from '../auth/tokens/issue.ts'
+import { issueTokens } from '../auth/tokens/issue.ts'
 import type { TokenResponse } from '../contract/responses.ts'
+import type { Session } from '../db/sessions.ts'
 import { AppError } from '../errors.ts'
 
 // The prefix makes browsers reject the name from other hosts, subdomains and plain HTTP (RFC 6265bis 4.1.3.2).
@@ -13,16 +14,12 @@ const NAME = '__Host-latchkey_refresh'
 const MAX_AGE_SECONDS = 34_560_000
 const SAFE_METHODS = new Set(['GET', 'HEAD'])
 
-/** Responds with the tokens of a session. With `cookie`, the refresh token is in no body. */
-export function sendTokens(c: Context, tokens: IssuedTokens, { cookie }: { cookie: boolean }) {
-  if (cookie) writeRefreshCookie(c, tokens.refreshToken, tokens.refreshExpiresIn)
-  const response: TokenResponse = {
-    access_token: tokens.accessToken,
-    token_type: 'Bearer',
-    expires_in: tokens.expiresIn,
-    ...(!cookie && { refresh_token: tokens.refreshToken }),
-    refresh_expires_in: tokens.refreshExpiresIn,
-  }
+/** Responds with new tokens of a session. With `cookie`, the refresh token is in no body. */
+export async function sendTokens(c: Context, session: Session, { cookie }: { cookie: boolean }) {
+  const tokens = await issueTokens(c.get('isolate'), session, c.get('now'))
+  const { refresh_token: refreshToken, ...others } = tokens
+  if (cookie) writeRefreshCookie(c, refreshToken, tokens.refresh_expires_in)
+  const response: TokenResponse = cookie ? others : tokens
   return c.json(response)
 }
 

@@ -1,9 +1,10 @@
 // The options of the guard: a closed set. What makes no sense does not compile, and throws when the guard is created.
 
-/** Requires an access token. */
-type AccessOptions = {
-  tokenType?: 'access'
-  optional?: false
+export type GuardOptions = {
+  /** By default `access`. Behind `refresh`, call `refreshSession`; for `any` the guard reads the database. */
+  tokenType?: 'access' | 'refresh' | 'any'
+  /** Lets a request without a token pass, with `c.var.user` undefined. */
+  optional?: boolean
   /**
    * Requires a login at most this many seconds ago (RFC 9470) and a live session, and takes the roles, from
    * the database as of now: nothing of it waits for REVOCATION_SECONDS or is believed of the token.
@@ -11,52 +12,36 @@ type AccessOptions = {
   fresh?: number
   /** Requires one of these roles: those of the token, with `fresh` those of the database. */
   roles?: readonly [string, ...string[]]
-  cookies?: never
-}
-
-/** Lets a request without a token pass, with `c.var.user` undefined. */
-type OptionalOptions = {
-  tokenType?: 'access'
-  optional: true
-  fresh?: never
-  roles?: never
-  cookies?: never
-}
-
-/**
- * Requires a refresh token, which `refreshSession` must check, or accepts `any` type, for which the guard
- * reads the database.
- */
-type RefreshOptions = {
-  tokenType: 'refresh' | 'any'
-  optional?: boolean
   /**
    * Without an Authorization header, accepts the refresh token of a browser session from its cookie, for
    * unsafe methods only from a page of this origin.
    */
   cookies?: boolean
-  fresh?: never
-  roles?: never
 }
-
-export type GuardOptions = AccessOptions | OptionalOptions | RefreshOptions
 
 type PositiveInteger<Value> = `${Value & number}` extends '0' | `-${string}` | `${string}.${string}`
   ? never
   : Value
 
-/** Turns unknown options, and literals out of range, into `never`. */
+type ForAccess = { tokenType?: 'access'; optional?: false; fresh?: unknown; roles?: unknown }
+
+/** What each option may be beside the others. */
+type Allowed<Options> = {
+  tokenType: unknown
+  optional: unknown
+  fresh: Options extends ForAccess & { fresh: infer Seconds } ? PositiveInteger<Seconds> : never
+  roles: Options extends ForAccess ? unknown : never
+  cookies: Options extends { tokenType: 'refresh' | 'any' } ? unknown : false
+}
+
+/** Turns unknown options, literals out of range and combinations that make no sense into `never`. */
 export type Valid<Options> = {
-  [Name in keyof Options]: Name extends keyof AccessOptions
-    ? Name extends 'fresh'
-      ? PositiveInteger<Options[Name]>
-      : Options[Name]
-    : never
+  [Name in keyof Options]: Name extends keyof GuardOptions ? Allowed<Options>[Name] : never
 }
 
 const isBoolean = (value: unknown) => typeof value === 'boolean'
 
-const RULES: Record<keyof AccessOptions, [check: (value: unknown) => boolean, rule: string]> = {
+const RULES: Record<keyof GuardOptions, [check: (value: unknown) => boolean, rule: string]> = {
   tokenType: [
     (value) => ['access', 'refresh', 'any'].includes(String(value)),
     "'access', 'refresh' or 'any'",
@@ -75,20 +60,16 @@ const RULES: Record<keyof AccessOptions, [check: (value: unknown) => boolean, ru
 export function validateOptions(options: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(RULES, name))
-      throw new TypeError(
-        `jwtRequired: unknown option '${name}'. The options are ${Object.keys(RULES).join(', ')}.`,
-      )
-    const [check, rule] = RULES[name as keyof AccessOptions]
-    if (!check(value)) throw new TypeError(`jwtRequired: '${name}' must be ${rule}.`)
+      throw mistake(`unknown option '${name}'. The options are ${Object.keys(RULES).join(', ')}`)
+    const [check, rule] = RULES[name as keyof GuardOptions]
+    if (!check(value)) throw mistake(`'${name}' must be ${rule}`)
   }
   const { tokenType = 'access', optional, roles, fresh, cookies } = options
   const name = roles ? 'roles' : 'fresh'
-  if ((roles || fresh) && tokenType !== 'access')
-    throw new TypeError(`jwtRequired: '${name}' requires access tokens.`)
-  if ((roles || fresh) && optional)
-    throw new TypeError(`jwtRequired: '${name}' cannot be optional.`)
+  if ((roles || fresh) && tokenType !== 'access') throw mistake(`'${name}' requires access tokens`)
+  if ((roles || fresh) && optional) throw mistake(`'${name}' cannot be optional`)
   if (cookies && tokenType === 'access')
-    throw new TypeError(
-      "jwtRequired: cookies contain refresh tokens: add tokenType 'refresh' or 'any'.",
-    )
+    throw mistake("cookies contain refresh tokens: add tokenType 'refresh' or 'any'")
 }
+
+const mistake = (text: string) => new TypeError(`jwtRequired: ${text}.`)

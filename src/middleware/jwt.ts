@@ -21,7 +21,7 @@ type UserOf<Options> =
       : Options extends { tokenType: 'any' }
         ? Claims
         : AccessClaims)
-  | (Options extends { optional: true } ? undefined : never)
+  | (Options extends { optional: infer Flag } ? (true extends Flag ? undefined : never) : never)
 
 /** Every guard with its options, to tell them from other handlers. */
 const guards = new WeakMap<object, GuardOptions>()
@@ -75,12 +75,13 @@ export function unwrap(handler: object & { [COMPOSED_HANDLER]?: object }): objec
 }
 
 /** Returns the claims of a token that meets all options; undefined without a token, if it is optional. */
-async function authorize(c: Context<AppEnv>, options: GuardOptions): Promise<Claims | undefined> {
+async function authorize(c: Context, options: GuardOptions): Promise<Claims | undefined> {
   const { tokenType = 'access', optional, roles, fresh } = options
   const token = readToken(c, options)
   if (token === undefined && optional) return undefined
   if (token === undefined) throw new AppError('authorization_missing')
-  const verified = readVerified(c, token) ?? (await verify(c, token))
+  const earlier: Verified | undefined = c.get(VERIFIED)
+  const verified = earlier?.token === token ? earlier : await verify(c, token)
   const { user } = verified
   if (tokenType !== 'any' && tokenType !== user.type) throw new AppError(`token_not_${tokenType}`)
   if (tokenType === 'refresh') return user // refreshSession decides, in the statement that rotates
@@ -98,11 +99,6 @@ async function authorize(c: Context<AppEnv>, options: GuardOptions): Promise<Cla
 /** What has been verified in a request, so that stacked guards repeat no work: a token, and its session as of now. */
 type Verified = { token: string; user: Claims; session?: Session }
 const VERIFIED = Symbol('verified')
-
-function readVerified(c: Context, token: string): Verified | undefined {
-  const earlier: Verified | undefined = c.get(VERIFIED)
-  return earlier?.token === token ? earlier : undefined
-}
 
 async function verify(c: Context, token: string): Promise<Verified> {
   const verified = { token, user: await verifyToken(c.get('isolate'), token, c.get('now')) }

@@ -13,15 +13,15 @@ import { requireJson } from './validate.ts'
  * `cross_site`, `address_unknown` or `too_many_attempts`.
  */
 export const loginRateLimit = createMiddleware<AppEnv>(async (c, next) => {
-  const { loginLimiter, settings } = c.var.isolate
+  const { LOGIN_LIMITER, CORS_ORIGINS } = c.var.isolate.settings
   requireJson(c)
   const isCrossSite = c.req.header('Sec-Fetch-Site') === 'cross-site'
-  if (isCrossSite && !settings.CORS_ORIGINS.includes(c.req.header('Origin') ?? ''))
+  if (isCrossSite && !CORS_ORIGINS.includes(c.req.header('Origin') ?? ''))
     throw new AppError('cross_site', { reason: 'password sent by a page of another origin' })
   const key = readNetwork(c)
   // Without an address all callers would share one counter: anyone could lock everyone out.
   if (key === '') throw new AppError('address_unknown', { reason: 'CF-Connecting-IP is missing' })
-  const { success } = await loginLimiter.limit({ key }).catch(() => {
+  const { success } = await LOGIN_LIMITER.limit({ key }).catch(() => {
     throw new AppError('busy', { reason: 'the rate limiter failed' }) // fail closed
   })
   if (!success) throw new AppError('too_many_attempts', { reason: 'address over its rate' })

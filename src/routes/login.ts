@@ -5,7 +5,6 @@ import { type Context, Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
 import { logIn } from '../auth/login.ts'
 import { checkRefreshToken, revokeSession } from '../auth/sessions/sessions.ts'
-import { issueTokens } from '../auth/tokens/issue.ts'
 import { verifyToken } from '../auth/tokens/verify.ts'
 import { LoginBody } from '../contract/requests.ts'
 import type { Session } from '../db/sessions.ts'
@@ -38,7 +37,7 @@ export async function completeLogin(
 ) {
   await logEvent(c, 'info', { event, username: session.username, sid: session.id })
   if (cookie) await revokeReplacedSession(c)
-  return sendTokens(c, await issueTokens(c.get('isolate'), session, c.get('now')), { cookie })
+  return sendTokens(c, session, { cookie })
 }
 
 /** Revokes the session whose cookie a login is about to replace (ASVS 7.2.4). */

@@ -4,7 +4,6 @@ import { Hono } from 'hono'
 
 import type { AppEnv } from '../app-env.ts'
 import { refreshSession } from '../auth/sessions/sessions.ts'
-import { issueTokens } from '../auth/tokens/issue.ts'
 import { readNetwork } from '../http/client-address.ts'
 import { sendTokens } from '../http/refresh-cookie.ts'
 import { logEvent } from '../http/request-log.ts'
@@ -19,7 +18,6 @@ export const refresh = new Hono<AppEnv>().post(
     const { session, isRepeated } = await refreshSession(isolate, input, now)
     if (isRepeated) await logEvent(c, 'info', { event: 'session.refresh_repeated' })
     else await logEvent(c, 'info', { event: 'session.refreshed' })
-    const tokens = await issueTokens(isolate, session, now)
-    return sendTokens(c, tokens, { cookie: tokenSource === 'cookie' })
+    return sendTokens(c, session, { cookie: tokenSource === 'cookie' })
   },
 )

@@ -2,18 +2,11 @@
 
 import { sign } from 'hono/jwt'
 
+import type { TokenResponse } from '../../contract/responses.ts'
 import type { Session } from '../../db/sessions.ts'
 import type { Isolate } from '../../isolate.ts'
 import { randomId } from '../encoding.ts'
 import { toRefreshAudience } from './claims.ts'
-
-/** Both tokens of a session. Lifetimes are in seconds from now. */
-export type IssuedTokens = {
-  accessToken: string
-  expiresIn: number
-  refreshToken: string
-  refreshExpiresIn: number
-}
 
 /**
  * Signs both tokens of a session. The refresh token's claims are a function of the session's row, so that
@@ -23,7 +16,7 @@ export async function issueTokens(
   isolate: Isolate,
   session: Session,
   now: number,
-): Promise<IssuedTokens> {
+): Promise<TokenResponse & { refresh_token: string }> {
   const { JWT_ISSUER, JWT_AUDIENCE, ACCESS_TOKEN_SECONDS } = isolate.settings
   const { signing } = (await isolate.keyRing()).current
   const common = {
@@ -52,9 +45,10 @@ export async function issueTokens(
   }
   // hono/jwt reads `alg` and `kid` from the key object, which is also a CryptoKey.
   return {
-    accessToken: await sign(access, signing),
-    expiresIn: accessExpiresAt - now,
-    refreshToken: await sign(refresh, signing),
-    refreshExpiresIn: session.expiresAt - now,
+    access_token: await sign(access, signing),
+    token_type: 'Bearer',
+    expires_in: accessExpiresAt - now,
+    refresh_token: await sign(refresh, signing),
+    refresh_expires_in: session.expiresAt - now,
   }
 }
