@@ -23,9 +23,6 @@ export type ClientInfo = { address: string; userAgent: string; country: string }
 /** `clear` takes back the login attempt that these counters counted. */
 type Login = { user: User; client: ClientInfo; clear?: Counters }
 
-/** Characters of the user agent that are stored. */
-const MAX_USER_AGENT = 120
-
 /** Starts a session for a user whose password has just been checked. Throws `bad_credentials`. */
 export async function startSession(
   isolate: Isolate,
@@ -44,7 +41,7 @@ export function toNewSession(isolate: Isolate, client: ClientInfo, now: number):
   const { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS } = isolate.settings
   return {
     id: randomId(),
-    userAgent: client.userAgent.replaceAll(/\p{C}/gu, '').slice(0, MAX_USER_AGENT),
+    userAgent: client.userAgent,
     country: client.country,
     createdAt: now,
     expiresAt: now + Math.min(SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS),
