@@ -1,6 +1,6 @@
 // The `codes` table: one-time codes with which users choose their password.
 
-import { change, idsOf, prepare, runBatch, select } from './query.ts'
+import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { ACTOR_MAY, INSERT_USER, SELECT_MAY } from './user-changes.ts'
 import { foldUsername, type User, userOf } from './users.ts'
 
@@ -86,7 +86,7 @@ export async function redeemCode(
     prepare(db, revoke, [codeHash, now]),
     prepare(db, update, [codeHash, now, passwordHash]),
   ])
-  const [row] = (updated?.results ?? []) as { username: string }[]
+  const [row] = rowsOf<{ username: string }>(updated)
   return row && { username: row.username, revoked: idsOf(revoked) }
 }
 

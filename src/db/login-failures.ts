@@ -1,6 +1,6 @@
 // The `login_failures` table: how many logins have failed, and until when a counter is locked.
 
-import { prepare, runBatch } from './query.ts'
+import { prepare, rowsOf, runBatch } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
 /**
@@ -66,10 +66,10 @@ export async function countAttempt(
     prepare(db, COUNT, values),
     selectUser(db, username),
   ])
-  const keys = ((counted?.results ?? []) as { key: string }[]).map(({ key }) => key)
+  const keys = rowsOf<{ key: string }>(counted).map(({ key }) => key)
   const own = counters.flatMap(({ key, windowSeconds }) => (windowSeconds > 0 ? key : []))
   if (keys.length > 0) return { user: userOf(found), counters: { device, counted: keys, own } }
-  const [row] = (locked?.results ?? []) as { until: number | null }[]
+  const [row] = rowsOf<{ until: number | null }>(locked)
   return { retryAfter: Math.max(1, (row?.until ?? now) - now) }
 }
 
