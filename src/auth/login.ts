@@ -9,7 +9,7 @@ import { recordAttempt } from './brute-force.ts'
 import { withHashSlot } from './hash-slot.ts'
 import { hashPassword, verifyPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
-import { type ClientInfo, completeStart, startSession, toNewSession } from './sessions/sessions.ts'
+import { type ClientInfo, startSession, toNewSession } from './sessions/sessions.ts'
 
 type Credentials = { username: string; password: string; client: ClientInfo }
 
@@ -69,7 +69,7 @@ export async function changePassword(
   { username, sid, client, current, next }: PasswordChange,
   now: number,
 ): Promise<Session> {
-  const { db, argon2id, settings } = isolate
+  const { db, argon2id } = isolate
   const problem = await validateNewPassword(isolate, next, username)
   if (problem) throw new AppError('input_invalid', { error: { new_password: [problem] } })
   return withHashSlot(async () => {
@@ -81,12 +81,12 @@ export async function changePassword(
       const reason = 'wrong current password'
       throw new AppError('password_wrong', { reason, error, username })
     }
-    const session = toNewSession(isolate, client, now)
     const changed = { id: user.id, passwordHash: hashPassword(next, argon2id) }
-    const login = { user: changed, session, clear, maxSessions: settings.MAX_SESSIONS }
+    const login = { user: changed, session: toNewSession(isolate, client), clear }
     const change = { oldHash: user.passwordHash, sid, login }
     const started = await changePasswordHash(db, change, now)
     if (!started) throw new AppError('token_revoked', { reason: 'changed meanwhile', sid })
-    return completeStart(isolate, { ...session, username }, started)
+    isolate.revokedSessions.add(started.revoked)
+    return started.session
   })
 }

@@ -169,7 +169,7 @@ export async function changePasswordHash(
   const [, revoked, inserted] = await runBatch(db, [
     prepare(db, update, [id, oldHash, passwordHash, sid, now]),
     prepare(db, revokeAll, [id, passwordHash, now]),
-    ...toStatements(db, login),
+    ...toStatements(db, login, now),
   ])
-  return toStarted(inserted, idsOf(revoked))
+  return toStarted(inserted, revoked)
 }

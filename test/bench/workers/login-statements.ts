@@ -14,12 +14,13 @@ export default {
     if (!('user' in counted) || !counted.user) return new Response('no user', { status: 500 })
     const session = {
       id: crypto.randomUUID(),
+      idleSeconds: 900,
+      maxSeconds: 900,
       userAgent: '',
       country: '',
-      createdAt: now,
-      expiresAt: now + 900,
+      maxSessions: 20,
     }
-    const login = { user: counted.user, session, clear: counted.counters, maxSessions: 20 }
-    return Response.json(await insertSession(DB, login))
+    const login = { user: counted.user, session, clear: counted.counters }
+    return Response.json(await insertSession(DB, login, now))
   },
 } satisfies ExportedHandler<Env>
