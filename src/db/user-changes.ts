@@ -29,7 +29,7 @@ export const ACTOR_MAY = `(?3 IS NULL OR EXISTS (
     AND (own.revoked_at IS NULL OR (own.revoked_at = ?4 AND actor.username = ?1))
     AND instr(actor.roles, '"admin"') > 0))`
 
-/** Whether the acting session may make the change, and an admin remains where ?2 asks for it. */
+/** Whether the acting session may make the change and, if ?2 is 1, an admin remains. */
 const MAY_CHANGE = `${ACTOR_MAY} AND (?2 = 0 OR ${ANOTHER_ADMIN})`
 
 /** What every statement of a change is bound to, as ?1 to ?4. */
@@ -77,31 +77,14 @@ export function changeUser(
     RETURNING ${USER_COLUMNS}`
   const newDisabled = disabled === undefined ? null : Number(disabled)
   const values = [roles ? JSON.stringify(roles) : null, passwordHash, newDisabled]
-  const conditions = toConditions(target, removesAdmin, now)
-  return applyChange(db, conditions, [
-    ...(onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
-    prepare(db, sql, [...conditions, ...values]),
-  ])
+  return applyChange(db, { ...target, sql, values, removesAdmin, onlyEnables }, now)
 }
 
 /** Removes a user and revokes their sessions. Throws as `changeUser` does. */
 export function deleteUser(db: D1Database, target: Target, now: number): Promise<Changed> {
-  const sql = `DELETE FROM users
-    WHERE username = ?1 AND ${MAY_CHANGE}
-    RETURNING ${USER_COLUMNS}`
-  const conditions = toConditions(target, true, now)
-  return applyChange(db, conditions, [
-    // First: the sessions of a removed user could not be found.
-    prepare(db, REVOKE_SESSIONS, conditions),
-    prepare(db, sql, conditions),
-  ])
+  const sql = `DELETE FROM users WHERE username = ?1 AND ${MAY_CHANGE} RETURNING ${USER_COLUMNS}`
+  return applyChange(db, { ...target, sql, values: [], removesAdmin: true }, now)
 }
-
-const toConditions = (
-  { username, keepLastAdmin, actor }: Target,
-  removesAdmin: boolean,
-  now: number,
-): Conditions => [username, Number(keepLastAdmin && removesAdmin), actor ?? null, now]
 
 /**
  * Revokes a user's sessions, under the conditions of the change itself. On the command line by the database's
@@ -109,19 +92,32 @@ const toConditions = (
  */
 const REVOKE_SESSIONS = `UPDATE sessions SET revoked_at = iif(?3 IS NULL, unixepoch(), ?4)
   WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND revoked_at IS NULL
-    AND ${MAY_CHANGE}
-  RETURNING id`
+    AND ${MAY_CHANGE} RETURNING id`
 
-/** Runs the statements, of which the last one changes the user, and finds out why nothing has changed. */
+type Change = Target & {
+  sql: string
+  values: (string | number | null)[]
+  removesAdmin: boolean
+  onlyEnables?: boolean
+}
+
+/** Runs the statement that changes a user, and finds out why nothing has changed. */
 async function applyChange(
   db: D1Database,
-  conditions: Conditions,
-  statements: D1PreparedStatement[],
+  { username, keepLastAdmin, actor, sql, values, removesAdmin, onlyEnables }: Change,
+  now: number,
 ): Promise<Changed> {
-  const results = await runAsActor(db, conditions, [...statements, selectUser(db, conditions[0])])
+  const keepsAdmin = Number(keepLastAdmin && removesAdmin)
+  const conditions: Conditions = [username, keepsAdmin, actor ?? null, now]
+  const results = await runAsActor(db, conditions, [
+    // First: the sessions of a removed user could not be found.
+    ...(onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
+    prepare(db, sql, [...conditions, ...values]),
+    selectUser(db, username),
+  ])
   const [changed, left] = results.slice(-2)
   const user = userOf(changed)
-  if (user) return { user, revoked: statements.length > 1 ? idsOf(results[0]) : [] }
+  if (user) return { user, revoked: idsOf(results.at(-3)) }
   throw new AppError(userOf(left) ? 'last_admin' : 'not_found')
 }
 
