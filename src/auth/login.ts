@@ -10,6 +10,7 @@ import { withHashSlot } from './hash-slot.ts'
 import { hashPassword, verifyPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
 import { type ClientInfo, startSession, toNewSession } from './sessions/sessions.ts'
+import { throwFieldErrors } from './users.ts'
 
 type Credentials = { username: string; password: string; client: ClientInfo }
 
@@ -50,14 +51,8 @@ async function checkPassword(
   return checkPassword(isolate, await findUser(db, username), password)
 }
 
-type PasswordChange = {
-  username: string
-  /** The session that asks. */
-  sid: string
-  client: ClientInfo
-  current: string
-  next: string
-}
+/** `sid` is the session that asks. */
+type PasswordChange = Omit<Credentials, 'password'> & { sid: string; current: string; next: string }
 
 /**
  * Changes a user's password, which is counted like a login, revokes all of their sessions and returns a new one.
@@ -70,11 +65,9 @@ export async function changePassword(
   now: number,
 ): Promise<Session> {
   const { db, argon2id } = isolate
-  const problem = await validateNewPassword(isolate, next, username)
-  if (problem) throw new AppError('input_invalid', { error: { new_password: [problem] } })
+  throwFieldErrors({ new_password: await validateNewPassword(isolate, next, username) })
   return withHashSlot(async () => {
-    const attempt = await recordAttempt(isolate, { username, client }, now)
-    const { user, counters: clear } = attempt
+    const { user, counters: clear } = await recordAttempt(isolate, { username, client }, now)
     const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
     if (!user || !matches) {
       const error = { current_password: ['Wrong password.'] }
