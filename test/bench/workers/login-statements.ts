@@ -1,10 +1,10 @@
 // Runs only the D1 statements of a login, to measure the share of the local database in its CPU time.
 
-import { countAttempt } from '../../../src/db/login-failures.ts'
+import { type Counter, countAttempt } from '../../../src/db/login-failures.ts'
 import { insertSession } from '../../../src/db/sessions.ts'
 
 const windowSeconds = 86_400
-const counters = ['device', 'pair'].map((key) => ({ key, max: 10, windowSeconds }))
+const counters = ['device', 'pair'].map((key): Counter => [key, 10, windowSeconds])
 const attempt = { counters, device: 'device', username: 'cosmo' }
 
 export default {
