@@ -9,7 +9,8 @@ import { recordAttempt } from './brute-force.ts'
 import { withHashSlot } from './hash-slot.ts'
 import { hashPassword, verifyPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
-import { type ClientInfo, completeStart, startSession, toNewSession } from './sessions/sessions.ts'
+import { type ClientInfo, startSession, toNewSession } from './sessions/sessions.ts'
+import { throwFieldErrors } from './users.ts'
 
 type Credentials = { username: string; password: string; client: ClientInfo }
 
@@ -50,14 +51,8 @@ async function checkPassword(
   return checkPassword(isolate, await findUser(db, username), password)
 }
 
-type PasswordChange = {
-  username: string
-  /** The session that asks. */
-  sid: string
-  client: ClientInfo
-  current: string
-  next: string
-}
+/** `sid` is the session that asks. */
+type PasswordChange = Omit<Credentials, 'password'> & { sid: string; current: string; next: string }
 
 /**
  * Changes a user's password, which is counted like a login, revokes all of their sessions and returns a new one.
@@ -69,24 +64,22 @@ export async function changePassword(
   { username, sid, client, current, next }: PasswordChange,
   now: number,
 ): Promise<Session> {
-  const { db, argon2id, settings } = isolate
-  const problem = await validateNewPassword(isolate, next, username)
-  if (problem) throw new AppError('input_invalid', { error: { new_password: [problem] } })
+  const { db, argon2id } = isolate
+  throwFieldErrors({ new_password: await validateNewPassword(isolate, next, username) })
   return withHashSlot(async () => {
-    const attempt = await recordAttempt(isolate, { username, client }, now)
-    const { user, counters: clear } = attempt
+    const { user, counters: clear } = await recordAttempt(isolate, { username, client }, now)
     const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
     if (!user || !matches) {
       const error = { current_password: ['Wrong password.'] }
       const reason = 'wrong current password'
       throw new AppError('password_wrong', { reason, error, username })
     }
-    const session = toNewSession(isolate, client, now)
     const changed = { id: user.id, passwordHash: hashPassword(next, argon2id) }
-    const login = { user: changed, session, clear, maxSessions: settings.MAX_SESSIONS }
+    const login = { user: changed, session: toNewSession(isolate, client), clear }
     const change = { oldHash: user.passwordHash, sid, login }
     const started = await changePasswordHash(db, change, now)
     if (!started) throw new AppError('token_revoked', { reason: 'changed meanwhile', sid })
-    return completeStart(isolate, { ...session, username }, started)
+    isolate.revokedSessions.add(started.revoked)
+    return started.session
   })
 }

@@ -1,14 +1,7 @@
 // Users: created, changed and removed by an admin, or created by themselves when they sign up.
 
 import type { Session } from '../db/sessions.ts'
-import {
-  type Changed,
-  changeUser,
-  deleteUser,
-  type NotChanged,
-  type UserChange,
-  insertUser,
-} from '../db/user-changes.ts'
+import * as changes from '../db/user-changes.ts'
 import { findUser, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
@@ -19,17 +12,11 @@ import { validateNewPassword } from './passwords/rules.ts'
 import { type ClientInfo, startSession } from './sessions/sessions.ts'
 import { validateOwnUsername, validateUsername } from './usernames.ts'
 
-type NewUser = {
-  username: string
-  password: string
-  roles: string[]
-  actor?: string | undefined
-  /** Nobody gives themselves the name of a removed user, or one that looks like another. */
-  isSignUp?: boolean
-}
+type NewUser = Omit<changes.NewUser, 'passwordHash'> & { password: string }
 
 /**
- * Creates a user. Throws `input_invalid` with every field that is wrong, `username_taken` or `busy`.
+ * Creates a user. Throws `input_invalid` with every field that is wrong, `username_taken` or `busy`, and
+ * `token_revoked` when the acting admin has lost that role.
  */
 export async function createUser(isolate: Isolate, user: NewUser, now: number): Promise<User> {
   await validateNewUser(isolate, user)
@@ -60,9 +47,7 @@ export async function requireUser({ db }: Isolate, username: string): Promise<Us
   return user
 }
 
-type Patch = Omit<UserChange, 'passwordHash'> & { password?: string | undefined }
-/** Over HTTP an admin must remain; the command line, which needs none, may remove the last one. */
-type Target = { username: string; keepLastAdmin: boolean; actor?: string | undefined }
+type Patch = Omit<changes.UserChange, 'passwordHash'> & { password?: string | undefined }
 
 /**
  * Changes a user and revokes their sessions, unless it only enables them; an empty change does only that.
@@ -71,30 +56,29 @@ type Target = { username: string; keepLastAdmin: boolean; actor?: string | undef
  */
 export async function updateUser(
   isolate: Isolate,
-  { username, change, ...rest }: Target & { change: Patch },
+  { username, change, ...rest }: changes.Target & { change: Patch },
   now: number,
 ): Promise<User> {
   const { password, ...others } = change
   const apply = async (passwordHash?: string) => {
     const target = { username, ...rest, change: { ...others, passwordHash } }
-    return unwrapChange(isolate, await changeUser(isolate.db, target, now))
+    const { user, revoked } = await changes.changeUser(isolate.db, target, now)
+    isolate.revokedSessions.add(revoked)
+    return user
   }
   if (password === undefined) return apply()
   throwFieldErrors({ password: await validateNewPassword(isolate, password, username) })
   return withHashSlot(() => apply(hashPassword(password, isolate.argon2id)))
 }
 
-/** Removes a user and revokes their sessions. Throws `not_found` or `last_admin`. */
-export async function removeUser(isolate: Isolate, target: Target, now: number): Promise<User> {
-  return unwrapChange(isolate, await deleteUser(isolate.db, target, now))
-}
-
-function unwrapChange(isolate: Isolate, changed: Changed | NotChanged): User {
-  if (changed === 'no_authority') throw noAuthority()
-  if (changed === 'no_user') throw new AppError('not_found')
-  if (changed === 'last_admin') throw new AppError('last_admin')
-  isolate.revokedSessions.add(changed.revoked)
-  return changed.user
+/** Removes a user and revokes their sessions. Throws `token_revoked`, `not_found` or `last_admin`. */
+export async function removeUser(
+  isolate: Isolate,
+  target: changes.Target,
+  now: number,
+): Promise<void> {
+  const { revoked } = await changes.deleteUser(isolate.db, target, now)
+  isolate.revokedSessions.add(revoked)
 }
 
 async function validateNewUser(
@@ -115,20 +99,7 @@ export function throwFieldErrors(problems: Record<string, string | undefined>): 
   if (errors.length > 0) throw new AppError('input_invalid', { error: Object.fromEntries(errors) })
 }
 
-async function insertNewUser(
-  { db, argon2id }: Isolate,
-  { password, ...user }: NewUser,
-  now: number,
-): Promise<User> {
+function insertNewUser({ db, argon2id }: Isolate, { password, ...user }: NewUser, now: number) {
   const passwordHash = hashPassword(password, argon2id)
-  const added = await insertUser(db, { ...user, passwordHash }, now)
-  if (added === 'no_authority') throw noAuthority()
-  if (added !== 'taken') return added
-  throw usernameTaken()
+  return changes.insertUser(db, { ...user, passwordHash }, now)
 }
-
-export const usernameTaken = () =>
-  new AppError('username_taken', { error: { username: ['Is taken already.'] } })
-
-/** The admin was demoted, disabled, removed or logged out while the request was under way. */
-export const noAuthority = () => new AppError('token_revoked', { reason: 'no longer an admin' })

@@ -1,8 +1,9 @@
 // The `codes` table: one-time codes with which users choose their password.
 
-import { change, idsOf, prepare, runBatch, select } from './query.ts'
-import { ACTOR_MAY, INSERT_USER, SELECT_MAY } from './user-changes.ts'
-import { foldUsername, type User, userOf } from './users.ts'
+import { AppError } from '../errors.ts'
+import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
+import { ACTOR_MAY, addedUser, type Conditions, INSERT_USER, runAsActor } from './user-changes.ts'
+import { foldUsername, type User } from './users.ts'
 
 /** `actor` is the session of the admin, checked where the code is written; undefined on the command line. */
 export type NewCode = {
@@ -13,22 +14,16 @@ export type NewCode = {
   actor?: string | undefined
 }
 
-type NotCreated = 'no_user' | 'no_authority'
-
-/** Creates the code of an enabled user, instead of an earlier one. */
+/** Creates the code of an enabled user, instead of an earlier one. Throws `not_found` or `token_revoked`. */
 export async function replaceCode(
   db: D1Database,
   { username, codeHash, expiresAt, createdBy, actor }: NewCode,
   now: number,
-): Promise<true | NotCreated> {
-  const conditions = [username, 0, actor ?? null, now]
-  const values = [...conditions, codeHash, expiresAt, createdBy]
-  const [inserted, may] = await runBatch(db, [
-    prepare(db, INSERT_CODE, values),
-    prepare(db, SELECT_MAY, conditions),
-  ])
-  if (inserted?.meta.changes === 1) return true
-  return may?.results.length === 0 ? 'no_authority' : 'no_user'
+): Promise<void> {
+  const conditions: Conditions = [username, 0, actor ?? null, now]
+  const insert = prepare(db, INSERT_CODE, [...conditions, codeHash, expiresAt, createdBy])
+  const [inserted] = await runAsActor(db, conditions, [insert])
+  if (inserted?.meta.changes !== 1) throw new AppError('not_found')
 }
 
 /** On the command line by the database's clock, not by the operator's. */
@@ -36,22 +31,21 @@ const INSERT_CODE = `INSERT OR REPLACE INTO codes (user_id, code_hash, expires_a
   SELECT id, ?5, iif(?3 IS NULL, unixepoch() + ?6 - ?4, ?6), ?7 FROM users
   WHERE username = ?1 AND disabled_at IS NULL AND ${ACTOR_MAY}`
 
-/** Adds a user without a usable password, and their code, in one transaction. */
+/** Adds a user without a usable password, and their code, in one transaction. Throws as `insertUser` does. */
 export async function insertInvited(
   db: D1Database,
   { username, codeHash, expiresAt, createdBy, actor, roles }: NewCode & { roles: string[] },
   now: number,
-): Promise<User | 'taken' | 'no_authority'> {
-  const conditions = [username, foldUsername(username), actor ?? null, now]
+): Promise<User> {
+  const conditions: Conditions = [username, foldUsername(username), actor ?? null, now]
   // Not a PHC string, so that no password matches it; unique, so that only this insert gets the code.
   const unusable = `!${codeHash}`
   const insertCode = `${INSERT_CODE} AND password_hash = ?8`
-  const [inserted, , may] = await runBatch(db, [
+  const results = await runAsActor(db, conditions, [
     prepare(db, INSERT_USER, [...conditions, unusable, JSON.stringify(roles), 0]),
     prepare(db, insertCode, [...conditions, codeHash, expiresAt, createdBy, unusable]),
-    prepare(db, SELECT_MAY, conditions),
   ])
-  return userOf(inserted) ?? (may?.results.length === 0 ? 'no_authority' : 'taken')
+  return addedUser(results)
 }
 
 const VALID = `code_hash = ?1 AND expires_at > ?2
@@ -86,7 +80,7 @@ export async function redeemCode(
     prepare(db, revoke, [codeHash, now]),
     prepare(db, update, [codeHash, now, passwordHash]),
   ])
-  const [row] = (updated?.results ?? []) as { username: string }[]
+  const [row] = rowsOf<{ username: string }>(updated)
   return row && { username: row.username, revoked: idsOf(revoked) }
 }
 

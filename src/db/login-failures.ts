@@ -1,13 +1,13 @@
 // The `login_failures` table: how many logins have failed, and until when a counter is locked.
 
-import { prepare, runBatch } from './query.ts'
+import { prepare, rowsOf, runBatch } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
 /**
  * A counter locks when it reaches `max`. It starts again `windowSeconds` after its last failure or lockout; with
  * 0, its failures decay evenly over a day.
  */
-export type Counter = { key: string; max: number; windowSeconds: number }
+export type Counter = [key: string, max: number, windowSeconds: number]
 
 /** `device` is the key of a counter that a device has for itself, once its user has logged in from it. */
 type Attempt = { counters: Counter[]; device: string; username: string }
@@ -59,17 +59,16 @@ export async function countAttempt(
 ): Promise<{ user: User | undefined; counters: Counters } | { retryAfter: number }> {
   const readLock = `SELECT max(paused_until) AS until FROM login_failures
     WHERE key IN (SELECT key FROM (${COUNTERS}))`
-  const rows = counters.map(({ key, max, windowSeconds }) => [key, max, windowSeconds])
-  const values = [JSON.stringify(rows), device, now]
+  const values = [JSON.stringify(counters), device, now]
   const [locked, counted, found] = await runBatch(db, [
     prepare(db, readLock, values),
     prepare(db, COUNT, values),
     selectUser(db, username),
   ])
-  const keys = ((counted?.results ?? []) as { key: string }[]).map(({ key }) => key)
-  const own = counters.flatMap(({ key, windowSeconds }) => (windowSeconds > 0 ? key : []))
+  const keys = rowsOf<{ key: string }>(counted).map(({ key }) => key)
+  const own = counters.flatMap(([key, , windowSeconds]) => (windowSeconds > 0 ? key : []))
   if (keys.length > 0) return { user: userOf(found), counters: { device, counted: keys, own } }
-  const [row] = (locked?.results ?? []) as { until: number | null }[]
+  const [row] = rowsOf<{ until: number | null }>(locked)
   return { retryAfter: Math.max(1, (row?.until ?? now) - now) }
 }
 

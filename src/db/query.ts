@@ -45,9 +45,12 @@ async function withTimeout<Result>(
   }
 }
 
-/** Returns the `id` column of a result. */
+/** Returns the rows of a statement in a batch, whose columns only the caller knows. */
+export const rowsOf = <Row>(result: D1Result<unknown> | undefined): Row[] =>
+  (result?.results ?? []) as Row[]
+
 export const idsOf = (result: D1Result<unknown> | undefined): string[] =>
-  ((result?.results ?? []) as { id: string }[]).map(({ id }) => id)
+  rowsOf<{ id: string }>(result).map(({ id }) => id)
 
 /** Returns D1's own message, which never contains a bound value, and the command that fixes it. */
 function explain(error: unknown): string {

@@ -1,7 +1,7 @@
 // The `sessions` table: one function, one statement or one transaction.
 
 import { clearFailures, type Counters } from './login-failures.ts'
-import { change, idsOf, prepare, runBatch, select } from './query.ts'
+import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { NO_USER } from './session-revocation.ts'
 
 /** A session with what its tokens contain. Times are Unix seconds. */
@@ -19,6 +19,9 @@ type SessionRow = Omit<Session, 'roles'> & { roles: string }
 
 const toSession = (row: SessionRow): Session => ({ ...row, roles: JSON.parse(row.roles) })
 
+/** A session, and the lifetimes that are set now: they hold at once, also when they were lowered. */
+type Lookup = { id: string; idleSeconds: number; maxSeconds: number }
+
 /** The columns of SessionRow, with the user's current name and roles. */
 const COLUMNS = `id, generation, created_at AS createdAt, rotated_at AS rotatedAt,
   expires_at AS expiresAt,
@@ -28,68 +31,66 @@ const COLUMNS = `id, generation, created_at AS createdAt, rotated_at AS rotatedA
 const USER_MAY_LOG_IN =
   'EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND disabled_at IS NULL)'
 
-/** ?4, or the second after the last revocation of all sessions. */
-const BEGUN = `max(?4, 1 + coalesce(
+/** ?2, or the second after the last revocation of all sessions. */
+const BEGUN = `max(?2, 1 + coalesce(
   (SELECT max(revoked_at) FROM sessions WHERE user_id = ${NO_USER}), 0))`
 
-export type NewSession = Pick<Session, 'id' | 'createdAt' | 'expiresAt'> & {
-  userAgent: string
-  country: string
-}
+/** `clear` takes back the attempt that these counters counted. */
 export type Login = {
   user: { id: number; passwordHash: string }
-  session: NewSession
-  /** The counters of the attempt, which is cleared. */
-  clear: Counters | undefined
-  maxSessions: number
+  session: Lookup & { userAgent: string; country: string; maxSessions: number }
+  clear?: Counters | undefined
 }
 
-export type Started = { roles: string[]; createdAt: number; revoked: string[] }
+export type Started = { session: Session; revoked: string[] }
 
 /**
  * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
  * the last revocation of all sessions, also by a clock that is behind or in the same second. Returns
  * undefined when the user was disabled or their password was changed since it was checked.
  */
-export async function insertSession(db: D1Database, login: Login): Promise<Started | undefined> {
-  const [inserted, revoked] = await runBatch(db, toStatements(db, login))
-  return toStarted(inserted, idsOf(revoked))
+export async function insertSession(
+  db: D1Database,
+  login: Login,
+  now: number,
+): Promise<Started | undefined> {
+  const [inserted, revoked] = await runBatch(db, toStatements(db, login, now))
+  return toStarted(inserted, revoked)
 }
 
-/** Returns the statements of `insertSession`; `toStarted` reads the result of the first one. */
+/** Returns the statements of `insertSession`; `toStarted` reads their results. */
 export function toStatements(
   db: D1Database,
-  { user, session, clear, maxSessions }: Login,
+  { user, session, clear }: Login,
+  now: number,
 ): D1PreparedStatement[] {
-  const { id, createdAt, expiresAt, userAgent, country } = session
+  const { id, idleSeconds, maxSeconds, userAgent, country, maxSessions } = session
   const insert = `INSERT INTO sessions
       (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
-    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?5, ?6, ?7 FROM users
-    WHERE id = ?2 AND password_hash = ?3 AND disabled_at IS NULL
-    RETURNING created_at AS createdAt, (SELECT roles FROM users WHERE users.id = user_id) AS roles`
+    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8 FROM users
+    WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
+    RETURNING ${COLUMNS}`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
       SELECT id FROM sessions
       WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2
       ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?3
     ) RETURNING id`
-  const values = [id, user.id, user.passwordHash, createdAt, expiresAt, userAgent, country]
+  const owner = [user.id, user.passwordHash]
   return [
-    prepare(db, insert, values),
-    prepare(db, revokeOldest, [user.id, createdAt, maxSessions]),
-    ...(clear ? clearFailures(db, clear, createdAt) : []),
+    prepare(db, insert, [id, now, idleSeconds, maxSeconds, ...owner, userAgent, country]),
+    prepare(db, revokeOldest, [user.id, now, maxSessions]),
+    ...(clear ? clearFailures(db, clear, now) : []),
   ]
 }
 
 export function toStarted(
   inserted: D1Result<unknown> | undefined,
-  revoked: string[],
+  revoked: D1Result<unknown> | undefined,
 ): Started | undefined {
-  const [row] = (inserted?.results ?? []) as { roles: string; createdAt: number }[]
-  return row && { ...row, roles: JSON.parse(row.roles), revoked }
+  const [session] = rowsOf<SessionRow>(inserted).map(toSession)
+  return session && { session, revoked: idsOf(revoked) }
 }
 
-/** A session, and the lifetimes that are set now: they hold at once, also when they were lowered. */
-type Lookup = { id: string; idleSeconds: number; maxSeconds: number }
 /** `network` is a keyed hash of the network that asks. */
 type Repeat = { generation: number; network: string }
 
@@ -107,8 +108,7 @@ export async function rotateSession(
     WHERE ${LIVE} AND generation = ?5 AND ${USER_MAY_LOG_IN}
     RETURNING ${COLUMNS}`
   const values = [id, now, idleSeconds, maxSeconds, generation, network]
-  const [row] = await select<SessionRow>(db, sql, values)
-  return row && toSession(row)
+  return (await select<SessionRow>(db, sql, values)).map(toSession)[0]
 }
 
 /**
@@ -136,12 +136,15 @@ export async function findSession(
       min(expires_at, rotated_at + ?3, sessions.created_at + ?4) AS expiresAt
     FROM sessions JOIN users ON users.id = user_id
     WHERE ${LIVE} AND disabled_at IS NULL`
-  const [row] = await select<SessionRow>(db, sql, [id, now, idleSeconds, maxSeconds])
-  return row && toSession(row)
+  const values = [id, now, idleSeconds, maxSeconds]
+  return (await select<SessionRow>(db, sql, values)).map(toSession)[0]
 }
 
 /** A session as a list shows it. */
-export type SessionEntry = NewSession & { rotatedAt: number }
+export type SessionEntry = Pick<Session, 'id' | 'createdAt' | 'rotatedAt' | 'expiresAt'> & {
+  userAgent: string
+  country: string
+}
 
 /** Whose sessions: by the user's id, or by one of their sessions. */
 type SessionOwner = { userId: number; sid?: never } | { sid: string; userId?: never }

@@ -1,5 +1,6 @@
 // Changes of a user: the change and the revocation of the user's sessions are one transaction.
 
+import { AppError } from '../errors.ts'
 import { idsOf, prepare, runBatch } from './query.ts'
 import { type Login, type Started, toStarted, toStatements } from './sessions.ts'
 import { foldUsername, selectUser, type User, USER_COLUMNS, userOf } from './users.ts'
@@ -12,8 +13,7 @@ export type UserChange = {
 }
 
 /** The user as changed or as removed, and the ids of the revoked sessions. */
-export type Changed = { user: User; revoked: string[] }
-export type NotChanged = 'no_user' | 'last_admin' | 'no_authority'
+type Changed = { user: User; revoked: string[] }
 
 /** Whether another user than ?1 is an enabled admin. An index contains exactly these. */
 const ANOTHER_ADMIN = `EXISTS (
@@ -29,21 +29,43 @@ export const ACTOR_MAY = `(?3 IS NULL OR EXISTS (
     AND (own.revoked_at IS NULL OR (own.revoked_at = ?4 AND actor.username = ?1))
     AND instr(actor.roles, '"admin"') > 0))`
 
-/** No row: the acting session may not make the change. */
-export const SELECT_MAY = `SELECT ?1, ?2 WHERE ${ACTOR_MAY}`
+/** Whether the acting session may make the change and, if ?2 is 1, an admin remains. */
+const MAY_CHANGE = `${ACTOR_MAY} AND (?2 = 0 OR ${ANOTHER_ADMIN})`
 
-/** `actor` is the session of the admin: it is checked where the change is made, not before. */
-type Target = { username: string; keepLastAdmin: boolean; actor?: string | undefined }
+/** What every statement of a change is bound to, as ?1 to ?4. */
+export type Conditions = [user: string, other: string | number, actor: string | null, now: number]
 
 /**
- * Changes a user and revokes their sessions, unless the change only enables them. With `keepLastAdmin`,
- * refuses to leave no admin, also when two admins demote each other at the same moment.
+ * Runs statements that contain ACTOR_MAY as one transaction. Throws `token_revoked` when the admin was demoted,
+ * disabled, removed or logged out while the request was under way.
+ */
+export async function runAsActor(
+  db: D1Database,
+  conditions: Conditions,
+  statements: D1PreparedStatement[],
+): Promise<D1Result<unknown>[]> {
+  if (conditions[2] === null) return runBatch(db, statements)
+  const mayChange = prepare(db, `SELECT ?1, ?2 WHERE ${ACTOR_MAY}`, conditions)
+  const [may, ...results] = await runBatch(db, [mayChange, ...statements])
+  if (may?.results.length === 1) return results
+  throw new AppError('token_revoked', { reason: 'no longer an admin' })
+}
+
+/**
+ * `actor` is the session of the admin: it is checked where the change is made, not before. Over HTTP an admin must
+ * remain; the command line, which needs none, may remove the last one.
+ */
+export type Target = { username: string; keepLastAdmin: boolean; actor?: string | undefined }
+
+/**
+ * Changes a user and revokes their sessions, unless the change only enables them. Throws `not_found`,
+ * `token_revoked` and, with `keepLastAdmin`, `last_admin`, also when two admins demote each other at the same moment.
  */
 export function changeUser(
   db: D1Database,
   { change, ...target }: Target & { change: UserChange },
   now: number,
-): Promise<Changed | NotChanged> {
+): Promise<Changed> {
   const { roles, passwordHash = null, disabled } = change
   const removesAdmin = disabled === true || (roles !== undefined && !roles.includes('admin'))
   const onlyEnables = disabled === false && roles === undefined && passwordHash === null
@@ -51,41 +73,18 @@ export function changeUser(
       roles = coalesce(?5, roles),
       password_hash = coalesce(?6, password_hash),
       disabled_at = iif(?7 IS NULL, disabled_at, iif(?7, coalesce(disabled_at, ?4), NULL))
-    WHERE username = ?1 AND (?2 = 0 OR ${ANOTHER_ADMIN}) AND ${ACTOR_MAY}
+    WHERE username = ?1 AND ${MAY_CHANGE}
     RETURNING ${USER_COLUMNS}`
   const newDisabled = disabled === undefined ? null : Number(disabled)
   const values = [roles ? JSON.stringify(roles) : null, passwordHash, newDisabled]
-  const conditions = toConditions(target, removesAdmin, now)
-  return applyChange(db, conditions, [
-    ...(onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
-    prepare(db, sql, [...conditions, ...values]),
-  ])
+  return applyChange(db, { ...target, sql, values, removesAdmin, onlyEnables }, now)
 }
 
-/** Removes a user and revokes their sessions; with `keepLastAdmin`, not the last admin. */
-export function deleteUser(
-  db: D1Database,
-  target: Target,
-  now: number,
-): Promise<Changed | NotChanged> {
-  const sql = `DELETE FROM users
-    WHERE username = ?1 AND (?2 = 0 OR ${ANOTHER_ADMIN}) AND ${ACTOR_MAY}
-    RETURNING ${USER_COLUMNS}`
-  const conditions = toConditions(target, true, now)
-  return applyChange(db, conditions, [
-    // First: the sessions of a removed user could not be found.
-    prepare(db, REVOKE_SESSIONS, conditions),
-    prepare(db, sql, conditions),
-  ])
+/** Removes a user and revokes their sessions. Throws as `changeUser` does. */
+export function deleteUser(db: D1Database, target: Target, now: number): Promise<Changed> {
+  const sql = `DELETE FROM users WHERE username = ?1 AND ${MAY_CHANGE} RETURNING ${USER_COLUMNS}`
+  return applyChange(db, { ...target, sql, values: [], removesAdmin: true }, now)
 }
-
-type Conditions = [username: string, needsAdmin: number, actor: string | null, now: number]
-
-const toConditions = (
-  { username, keepLastAdmin, actor }: Target,
-  removesAdmin: boolean,
-  now: number,
-): Conditions => [username, Number(keepLastAdmin && removesAdmin), actor ?? null, now]
 
 /**
  * Revokes a user's sessions, under the conditions of the change itself. On the command line by the database's
@@ -93,31 +92,41 @@ const toConditions = (
  */
 const REVOKE_SESSIONS = `UPDATE sessions SET revoked_at = iif(?3 IS NULL, unixepoch(), ?4)
   WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND revoked_at IS NULL
-    AND (?2 = 0 OR ${ANOTHER_ADMIN}) AND ${ACTOR_MAY}
-  RETURNING id`
+    AND ${MAY_CHANGE} RETURNING id`
 
-/** Runs the statements, of which the last one changes the user, and finds out why nothing has changed. */
-async function applyChange(
-  db: D1Database,
-  conditions: Conditions,
-  statements: D1PreparedStatement[],
-): Promise<Changed | NotChanged> {
-  const [username, , actor] = conditions
-  const reasons = [selectUser(db, username)]
-  if (actor !== null) reasons.push(prepare(db, SELECT_MAY, conditions))
-  const results = await runBatch(db, [...statements, ...reasons])
-  const [left, may] = results.slice(statements.length)
-  const user = userOf(results[statements.length - 1])
-  if (user) return { user, revoked: statements.length > 1 ? idsOf(results[0]) : [] }
-  if (may?.results.length === 0) return 'no_authority'
-  return userOf(left) ? 'last_admin' : 'no_user'
+type Change = Target & {
+  sql: string
+  values: (string | number | null)[]
+  removesAdmin: boolean
+  onlyEnables?: boolean
 }
 
-type NewUser = {
+/** Runs the statement that changes a user, and finds out why nothing has changed. */
+async function applyChange(
+  db: D1Database,
+  { username, keepLastAdmin, actor, sql, values, removesAdmin, onlyEnables }: Change,
+  now: number,
+): Promise<Changed> {
+  const keepsAdmin = Number(keepLastAdmin && removesAdmin)
+  const conditions: Conditions = [username, keepsAdmin, actor ?? null, now]
+  const results = await runAsActor(db, conditions, [
+    // First: the sessions of a removed user could not be found.
+    ...(onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
+    prepare(db, sql, [...conditions, ...values]),
+    selectUser(db, username),
+  ])
+  const [changed, left] = results.slice(-2)
+  const user = userOf(changed)
+  if (user) return { user, revoked: idsOf(results.at(-3)) }
+  throw new AppError(userOf(left) ? 'last_admin' : 'not_found')
+}
+
+export type NewUser = {
   username: string
   passwordHash: string
   roles: string[]
   actor?: string | undefined
+  /** Nobody gives themselves the name of a removed user, or one that looks like another. */
   isSignUp?: boolean
 }
 
@@ -128,21 +137,25 @@ export const INSERT_USER = `INSERT INTO users (username, folded, password_hash, 
   ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`
 
 /**
- * Adds a user; `taken`: the name exists already, regardless of case, or `isSignUp` and it was a removed user's:
- * services that know users by name would give the new one what they kept for the old one.
+ * Adds a user. Throws `token_revoked`, and `username_taken` when the name exists already, regardless of case, or
+ * `isSignUp` and it was a removed user's: services that know users by name would give the new one what they
+ * kept for the old one.
  */
 export async function insertUser(
   db: D1Database,
   { username, passwordHash, roles, actor, isSignUp = false }: NewUser,
   now: number,
-): Promise<User | 'taken' | 'no_authority'> {
-  const conditions = [username, foldUsername(username), actor ?? null, now]
+): Promise<User> {
+  const conditions: Conditions = [username, foldUsername(username), actor ?? null, now]
   const values = [...conditions, passwordHash, JSON.stringify(roles), Number(isSignUp)]
-  const [inserted, may] = await runBatch(db, [
-    prepare(db, INSERT_USER, values),
-    ...(actor === undefined ? [] : [prepare(db, SELECT_MAY, conditions)]),
-  ])
-  return userOf(inserted) ?? (may?.results.length === 0 ? 'no_authority' : 'taken')
+  return addedUser(await runAsActor(db, conditions, [prepare(db, INSERT_USER, values)]))
+}
+
+/** Returns the user of INSERT_USER, the first of the statements. Throws `username_taken`. */
+export function addedUser([inserted]: D1Result<unknown>[]): User {
+  const user = userOf(inserted)
+  if (user) return user
+  throw new AppError('username_taken', { error: { username: ['Is taken already.'] } })
 }
 
 /** The session `sid` asks for it; `login` starts a new one with the new hash. */
@@ -169,7 +182,7 @@ export async function changePasswordHash(
   const [, revoked, inserted] = await runBatch(db, [
     prepare(db, update, [id, oldHash, passwordHash, sid, now]),
     prepare(db, revokeAll, [id, passwordHash, now]),
-    ...toStatements(db, login),
+    ...toStatements(db, login, now),
   ])
-  return toStarted(inserted, idsOf(revoked))
+  return toStarted(inserted, revoked)
 }

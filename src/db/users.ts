@@ -1,6 +1,6 @@
 // The `users` table: one function, one statement.
 
-import { change, prepare, select } from './query.ts'
+import { change, prepare, rowsOf, select } from './query.ts'
 
 export type User = {
   id: number
@@ -30,17 +30,14 @@ const SELECT_USER = `SELECT ${USER_COLUMNS} FROM users WHERE username = ?1`
 
 /** Returns the user of this name, disabled or not. */
 export async function findUser(db: D1Database, username: string): Promise<User | undefined> {
-  const [row] = await select<UserRow>(db, SELECT_USER, [username])
-  return row && toUser(row)
+  return (await select<UserRow>(db, SELECT_USER, [username])).map(toUser)[0]
 }
 
 /** Returns `findUser` as a statement for a batch; `userOf` reads its result. */
 export const selectUser = (db: D1Database, username: string) => prepare(db, SELECT_USER, [username])
 
-export function userOf(result: D1Result<unknown> | undefined): User | undefined {
-  const [row] = (result?.results ?? []) as UserRow[]
-  return row && toUser(row)
-}
+export const userOf = (result: D1Result<unknown> | undefined): User | undefined =>
+  rowsOf<UserRow>(result).map(toUser)[0]
 
 /** Sorts after every name with the same beginning. */
 const LAST_CODE_POINT = '\u{10FFFF}'

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { markEveryoneRevoked } from '../../src/db/session-revocation.ts'
+import { markEveryoneRevoked } from '../../src/db/everyone.ts'
 import { changeUser, deleteUser } from '../../src/db/user-changes.ts'
 import { findUser, listUsers } from '../../src/db/users.ts'
 import { COSMO, addUser, login, now } from '../helpers.ts'

@@ -14,7 +14,7 @@ import { withHashSlot } from '../hash-slot.ts'
 import { sha256, toHex } from '../encoding.ts'
 import { hashPassword } from '../passwords/hash.ts'
 import { validateNewPassword } from '../passwords/rules.ts'
-import { noAuthority, throwFieldErrors, usernameTaken } from '../users.ts'
+import { throwFieldErrors } from '../users.ts'
 import { validateUsername } from '../usernames.ts'
 
 /** Base32 without the letters that are confused when they are read out (Douglas Crockford). */
@@ -38,8 +38,6 @@ export async function inviteUser(
   throwFieldErrors({ username: validateUsername(recipient.username) })
   const { code, row } = await createCode(isolate, recipient, now)
   const user = await insertInvited(isolate.db, { ...row, roles }, now)
-  if (user === 'no_authority') throw noAuthority()
-  if (user === 'taken') throw usernameTaken()
   return { user, code, expiresAt: row.expiresAt }
 }
 
@@ -53,9 +51,7 @@ export async function createResetCode(
   now: number,
 ): Promise<Code> {
   const { code, row } = await createCode(isolate, recipient, now)
-  const created = await replaceCode(isolate.db, row, now)
-  if (created === 'no_authority') throw noAuthority()
-  if (created === 'no_user') throw new AppError('not_found')
+  await replaceCode(isolate.db, row, now)
   return { code, expiresAt: row.expiresAt }
 }
 

@@ -19,15 +19,7 @@ const PrivateJwkSchema = z.discriminatedUnion('kty', [
 
 export type PrivateJwk = z.output<typeof PrivateJwkSchema>
 /** A key in /.well-known/jwks.json. */
-export type PublicJwk = {
-  kty: string
-  crv: string
-  x: string
-  y?: string
-  kid: string
-  alg: string
-  use: 'sig'
-}
+export type PublicJwk = ReturnType<typeof toPublicJwk> & { kid: string; alg: string; use: 'sig' }
 
 /** Parses a private key; returns undefined for any other type, or a public key. */
 export function parseJwk(text: string): PrivateJwk | undefined {

@@ -5,17 +5,14 @@ import { AppError } from '../../errors.ts'
 import { toBase64url, toHex } from '../encoding.ts'
 import { parseJwk, type PublicJwk, toPublicJwk, toThumbprint } from './jwk.ts'
 
-/** A key for hono/jwt: a CryptoKey that also carries the `alg` and `kid` of a token's header. */
-export type SigningKey = CryptoKey & { alg: Algorithm; kid: string }
-type Algorithm = 'HS256' | 'ES256' | 'EdDSA'
+type Name = { kid: string; alg: 'HS256' | 'ES256' | 'EdDSA' }
 
 /** A key of the ring. A shared secret has no public key. */
-export type Key = {
-  kid: string
-  alg: Algorithm
+export type Key = Name & {
   /** The header segment of its tokens, as hono/jwt writes it. */
   header: string
-  signing: SigningKey
+  /** For hono/jwt: a CryptoKey that also carries the `alg` and `kid` of a token's header. */
+  signing: CryptoKey & Name
   verifying: CryptoKey
   /** An HMAC key from which the one of `keyedHash` is derived, at its first use. */
   root: CryptoKey
@@ -67,7 +64,7 @@ export function importKey(secret: string): Promise<Key> {
 
 const utf8 = new TextEncoder()
 
-const toHeader = ({ alg, kid }: { alg: Algorithm; kid: string }): string =>
+const toHeader = ({ alg, kid }: Name): string =>
   toBase64url(utf8.encode(JSON.stringify({ alg, typ: 'JWT', kid })))
 
 const importHmac = (bytes: Uint8Array | ArrayBuffer) =>
@@ -98,9 +95,8 @@ async function importSharedSecret(secret: string): Promise<Key> {
   // Keyed, so that the public `kid` is no easier to test guesses against than a token.
   const digest = await crypto.subtle.sign('HMAC', key, utf8.encode('latchkey kid'))
   const name = { alg: 'HS256', kid: toHex(new Uint8Array(digest, 0, 8)) } as const
-  const signing = Object.assign(key, name)
-  const header = toHeader(name)
-  return { ...name, header, signing, verifying: key, root: key, publicJwk: undefined }
+  const keys = { signing: Object.assign(key, name), verifying: key, root: key }
+  return { ...name, header: toHeader(name), ...keys, publicJwk: undefined }
 }
 
 const EC = {

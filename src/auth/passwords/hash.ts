@@ -73,23 +73,10 @@ export function verifyPassword(
 /** Whether `verifyPassword` supports the algorithm and the parameters of a stored hash. */
 export const isSupportedHash = (stored: string): boolean => parseStored(stored) !== undefined
 
+/** Returns the parts of a stored hash; undefined for another algorithm, or one that demands too much. */
 function parseStored(stored: string): StoredHash | undefined {
-  const parsed = parseArgon2id(stored)
-  if (!parsed) {
-    const scrypt = parseScrypt(stored)
-    return scrypt && { ...scrypt, needsRehash: true }
-  }
-  const { params, salt, hash } = parsed
-  const isCurrent =
-    stored.startsWith(PREFIX) &&
-    salt.length === SALT_LENGTH &&
-    hash.length === ARGON2ID_PARAMS.hashLength
-  const derive: StoredHash['derive'] = (password, argon2id) => argon2id(password, salt, params)
-  return { hash, needsRehash: !isCurrent, derive }
-}
-
-/** Returns the parts of an argon2id PHC string; undefined for any other, or one that demands too much. */
-function parseArgon2id(stored: string) {
+  const scrypt = parseScrypt(stored)
+  if (scrypt) return { ...scrypt, needsRehash: true }
   const [, memory, time, threads, saltText = '', hashText = ''] = PHC.exec(stored) ?? []
   const salt = fromBase64(saltText)
   const hash = fromBase64(hashText)
@@ -103,5 +90,11 @@ function parseArgon2id(stored: string) {
   const tooMuch =
     params.memoryKib > MAX_MEMORY_KIB || params.passes > MAX_PASSES || params.lanes > MAX_LANES
   const tooLittle = params.memoryKib < 8 * params.lanes // RFC 9106 3.1
-  return tooMuch || tooLittle ? undefined : { params, salt, hash }
+  if (tooMuch || tooLittle) return undefined
+  const isCurrent =
+    stored.startsWith(PREFIX) &&
+    salt.length === SALT_LENGTH &&
+    hash.length === ARGON2ID_PARAMS.hashLength
+  const derive: StoredHash['derive'] = (password, argon2id) => argon2id(password, salt, params)
+  return { hash, needsRehash: !isCurrent, derive }
 }

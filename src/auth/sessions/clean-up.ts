@@ -18,16 +18,13 @@ export async function cleanUp({ db, settings }: Isolate, now: number): Promise<n
   }
   const countedSince = now - Math.max(settings.LOGIN_WINDOW_SECONDS, DAY_SECONDS)
   const expired = { countedSince, knownUntil: now }
-  const sessions = await inBatches(() => deleteSessions(db, before, BATCH_ROWS))
-  const codes = await inBatches(() => deleteCodes(db, now, BATCH_ROWS), 1)
-  return (
-    sessions +
-    codes +
-    (await inBatches(() => deleteCounters(db, expired, BATCH_ROWS), MAX_BATCHES / 2))
-  )
+  const sessions = await inBatches(MAX_BATCHES, () => deleteSessions(db, before, BATCH_ROWS))
+  const codes = await deleteCodes(db, now, BATCH_ROWS)
+  const counters = await inBatches(MAX_BATCHES / 2, () => deleteCounters(db, expired, BATCH_ROWS))
+  return sessions + codes + counters
 }
 
-async function inBatches(deleteBatch: () => Promise<number>, max = MAX_BATCHES): Promise<number> {
+async function inBatches(max: number, deleteBatch: () => Promise<number>): Promise<number> {
   let deleted = 0
   for (let batch = 0; batch < max; batch += 1) {
     const rows = await deleteBatch()

@@ -5,13 +5,10 @@ import {
   countRepeat,
   findSession,
   insertSession,
-  type NewSession,
+  type Login,
   rotateSession,
   type Session,
-  type Started,
 } from '../../db/sessions.ts'
-import type { Counters } from '../../db/login-failures.ts'
-import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
 import { randomId } from '../encoding.ts'
@@ -20,43 +17,27 @@ import type { AccessClaims, RefreshClaims } from '../tokens/claims.ts'
 
 /** Where a login comes from. `address` is a network: an IPv4 address, or an IPv6 /64. */
 export type ClientInfo = { address: string; userAgent: string; country: string }
-/** `clear` takes back the login attempt that these counters counted. */
-type Login = { user: User; client: ClientInfo; clear?: Counters }
 
 /** Starts a session for a user whose password has just been checked. Throws `bad_credentials`. */
 export async function startSession(
   isolate: Isolate,
-  { user, client, clear }: Login,
+  { client, ...login }: Omit<Login, 'session'> & { client: ClientInfo },
   now: number,
 ): Promise<Session> {
-  const session = toNewSession(isolate, client, now)
-  const maxSessions = isolate.settings.MAX_SESSIONS
-  const started = await insertSession(isolate.db, { user, session, clear, maxSessions })
+  const session = toNewSession(isolate, client)
+  const started = await insertSession(isolate.db, { ...login, session }, now)
   if (!started) throw new AppError('bad_credentials', { reason: 'changed during the login' })
-  return completeStart(isolate, { ...session, username: user.username }, started)
+  isolate.revokedSessions.add(started.revoked)
+  return started.session
 }
 
-/** Returns the row of a session that is about to start. */
-export function toNewSession(isolate: Isolate, client: ClientInfo, now: number): NewSession {
-  const { SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS } = isolate.settings
-  return {
-    id: randomId(),
-    userAgent: client.userAgent,
-    country: client.country,
-    createdAt: now,
-    expiresAt: now + Math.min(SESSION_IDLE_SECONDS, SESSION_MAX_SECONDS),
-  }
-}
-
-/** Makes what a start has revoked known here at once, and returns the session. */
-export function completeStart(
-  isolate: Isolate,
-  session: NewSession & { username: string },
-  { roles, createdAt, revoked }: Started,
-): Session {
-  isolate.revokedSessions.add(revoked)
-  return { ...session, roles, createdAt, generation: 0, rotatedAt: createdAt }
-}
+/** Returns what is stored of a session that is about to start. */
+export const toNewSession = (isolate: Isolate, client: ClientInfo): Login['session'] => ({
+  ...lifetimesOf(isolate, randomId()),
+  userAgent: client.userAgent,
+  country: client.country,
+  maxSessions: isolate.settings.MAX_SESSIONS,
+})
 
 /**
  * How often in a session's life the previous token may be repeated from another network than the one that

@@ -4,7 +4,7 @@ import { type Code, createResetCode, inviteUser } from '../../auth/codes/codes.t
 import { createUser, removeUser, requireUser, updateUser } from '../../auth/users.ts'
 import { Roles, ROLE_RULE } from '../../contract/requests.ts'
 import type { SessionListResponse, UserResponse } from '../../contract/responses.ts'
-import { markEveryoneRevoked } from '../../db/session-revocation.ts'
+import { markEveryoneRevoked } from '../../db/everyone.ts'
 import { listSessions, type SessionEntry } from '../../db/sessions.ts'
 import { listUsers, type User } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'

@@ -3,7 +3,7 @@ import { createLocalJWKSet, jwtVerify } from 'jose'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { hashPassword } from '../../../src/auth/passwords/hash.ts'
-import { markEveryoneRevoked } from '../../../src/db/session-revocation.ts'
+import { markEveryoneRevoked } from '../../../src/db/everyone.ts'
 import { changeUser } from '../../../src/db/user-changes.ts'
 import { COSMO, addUser, fetchApp, logged, now, postJson, readSegment } from '../../helpers.ts'
 import { isolate as ownIsolate, startSession } from '../../helpers.ts'

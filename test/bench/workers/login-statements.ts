@@ -1,10 +1,10 @@
 // Runs only the D1 statements of a login, to measure the share of the local database in its CPU time.
 
-import { countAttempt } from '../../../src/db/login-failures.ts'
+import { type Counter, countAttempt } from '../../../src/db/login-failures.ts'
 import { insertSession } from '../../../src/db/sessions.ts'
 
 const windowSeconds = 86_400
-const counters = ['device', 'pair'].map((key) => ({ key, max: 10, windowSeconds }))
+const counters = ['device', 'pair'].map((key): Counter => [key, 10, windowSeconds])
 const attempt = { counters, device: 'device', username: 'cosmo' }
 
 export default {
@@ -14,12 +14,13 @@ export default {
     if (!('user' in counted) || !counted.user) return new Response('no user', { status: 500 })
     const session = {
       id: crypto.randomUUID(),
+      idleSeconds: 900,
+      maxSeconds: 900,
       userAgent: '',
       country: '',
-      createdAt: now,
-      expiresAt: now + 900,
+      maxSessions: 20,
     }
-    const login = { user: counted.user, session, clear: counted.counters, maxSessions: 20 }
-    return Response.json(await insertSession(DB, login))
+    const login = { user: counted.user, session, clear: counted.counters }
+    return Response.json(await insertSession(DB, login, now))
   },
 } satisfies ExportedHandler<Env>
