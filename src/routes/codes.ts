@@ -10,7 +10,7 @@ import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { loginRateLimit } from '../middleware/rate-limit.ts'
 import { validateJson, validatePath } from '../middleware/validate.ts'
-import { FRESH_ADMIN } from './users.ts'
+import { FRESH_ADMIN, useOwnPassword } from './users.ts'
 
 export const codes = new Hono<AppEnv>()
   .post(
@@ -20,6 +20,7 @@ export const codes = new Hono<AppEnv>()
     async (c) => {
       const { isolate, now, user } = c.var
       const { username: target } = c.req.valid('param')
+      if (target === user.sub) throw useOwnPassword('username')
       const by = { username: user.sub, sid: user.sid }
       const { code, expiresAt } = await createResetCode(isolate, { username: target, by }, now)
       await logEvent(c, 'info', { event: 'code.created', target })

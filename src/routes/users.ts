@@ -18,6 +18,10 @@ import { toSessionList } from './sessions.ts'
 /** A token that was left behind is useless after 15 minutes. */
 export const FRESH_ADMIN = { roles: ['admin'], fresh: 900 } as const
 
+/** Admins need their current password to change their own (ASVS 6.2.3). */
+export const useOwnPassword = (field: string) =>
+  new AppError('input_invalid', { error: { [field]: ['Use PUT /me/password.'] } })
+
 const toUserResponse = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
   username,
   roles,
@@ -55,9 +59,7 @@ export const users = new Hono<AppEnv>()
     const { isolate, now } = c.var
     const { username: target } = c.req.valid('param')
     const change = c.req.valid('json')
-    // ASVS 6.2.3: one's own password needs the current one.
-    if (target === c.var.user.sub && change.password !== undefined)
-      throw new AppError('input_invalid', { error: { password: ['Use PUT /me/password.'] } })
+    if (target === c.var.user.sub && change.password !== undefined) throw useOwnPassword('password')
     const by = { keepLastAdmin: true, actor: c.var.user.sid }
     const user = await updateUser(isolate, { username: target, ...by, change }, now)
     const reason = Object.keys(change).join(', ')

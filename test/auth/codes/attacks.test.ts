@@ -82,6 +82,12 @@ describe('a code is no longer valid', () => {
   })
 })
 
+it('an admin cannot use a code to change their own password without the current one (ASVS 6.2.3)', async () => {
+  const response = await send('POST', '/users/root/reset-code')
+  expect(response.status).toBe(400)
+  expect(await response.json()).toEqual({ error: { username: ['Use PUT /me/password.'] } })
+})
+
 it('of two resets at once, the code of one is valid and sets the password', async () => {
   const codes = await Promise.all([createCode('cosmo'), createCode('cosmo')])
   const statuses = []
