@@ -9,6 +9,7 @@ import {
   COSMO,
   addUser,
   fetchApp,
+  getWithToken,
   isolate,
   now,
   postJson,
@@ -86,6 +87,28 @@ it('an admin cannot use a code to change their own password without the current 
   const response = await send('POST', '/users/root/reset-code')
   expect(response.status).toBe(400)
   expect(await response.json()).toEqual({ error: { username: ['Use PUT /me/password.'] } })
+})
+
+describe('an invited admin who has not chosen a password yet', () => {
+  it('is not the admin who must remain', async () => {
+    await invite('ada', ['admin'])
+    for (const attempt of [
+      () => send('PATCH', '/users/root', { roles: [] }),
+      () => send('PATCH', '/users/root', { disabled: true }),
+      () => send('DELETE', '/users/root'),
+    ]) {
+      const response = await attempt()
+      expect(response.status).toBe(409)
+      expect(response.headers.get('X-Error-Code')).toBe('last_admin')
+    }
+    expect((await getWithToken('/users', token)).status).toBe(200)
+  })
+
+  it('can be removed or demoted by the last admin', async () => {
+    await invite('ada', ['admin'])
+    expect((await send('PATCH', '/users/ada', { roles: [] })).status).toBe(200)
+    expect((await send('DELETE', '/users/ada')).status).toBe(200)
+  })
 })
 
 it('of two resets at once, the code of one is valid and sets the password', async () => {
