@@ -79,10 +79,13 @@ const hashCode = async (code: string): Promise<string> => {
   return toHex(await sha256(letters.replaceAll('o', '0').replaceAll(/[il]/g, '1')))
 }
 
+const codeInvalid = () => new AppError('code_invalid', { error: { code: ['Not a valid code.'] } })
+
 /**
- * Sets the password of the user of a code and revokes their sessions; returns the username. Costs one hash and
- * throws the same `code_invalid` whether the code is unknown, used, expired, replaced or of a disabled user.
- * Throws `input_invalid` for a password that is not allowed: then the code stays valid.
+ * Sets the password of the user of a code and revokes their sessions; returns the username. Throws the same
+ * `code_invalid` before any hash, so that guessing costs one read, whether the code is unknown, used, expired,
+ * replaced or of a disabled user. Throws `input_invalid` for a password that is not allowed: then the code
+ * stays valid.
  */
 export async function resetPassword(
   isolate: Isolate,
@@ -91,12 +94,13 @@ export async function resetPassword(
 ): Promise<string> {
   const { db, argon2id } = isolate
   const codeHash = await hashCode(code)
-  const username = (await findCodeUser(db, codeHash, now)) ?? ''
+  const username = await findCodeUser(db, codeHash, now)
+  if (username === undefined) throw codeInvalid()
   throwFieldErrors({ new_password: await validateNewPassword(isolate, password, username) })
   return withHashSlot(async () => {
     const passwordHash = hashPassword(password, argon2id)
     const reset = await redeemCode(db, { codeHash, passwordHash }, now)
-    if (!reset) throw new AppError('code_invalid', { error: { code: ['Not a valid code.'] } })
+    if (!reset) throw codeInvalid() // used or replaced while the password was hashed
     isolate.revokedSessions.add(reset.revoked)
     return reset.username
   })

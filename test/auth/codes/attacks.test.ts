@@ -3,7 +3,8 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { createResetCode, inviteUser } from '../../../src/auth/codes/codes.ts'
+import { createResetCode, inviteUser, resetPassword } from '../../../src/auth/codes/codes.ts'
+import { argon2id } from '../../../src/auth/passwords/argon2.ts'
 import { removeUser, updateUser } from '../../../src/auth/users.ts'
 import {
   COSMO,
@@ -109,6 +110,44 @@ describe('an invited admin who has not chosen a password yet', () => {
     expect((await send('PATCH', '/users/ada', { roles: [] })).status).toBe(200)
     expect((await send('DELETE', '/users/ada')).status).toBe(200)
   })
+})
+
+describe('a code that is not valid', () => {
+  it.each(['unknown', 'used', 'expired', 'replaced', 'of a disabled user', 'of a removed user'])(
+    'costs one statement and no hash, for any password: %s',
+    async (state) => {
+      const code = await createCode('cosmo')
+      if (state === 'unknown') await env.DB.prepare('DELETE FROM codes').run()
+      if (state === 'used') await reset(code)
+      if (state === 'expired') vi.setSystemTime(Date.now() + 86_400_000)
+      if (state === 'replaced') await createCode('cosmo')
+      if (state.includes('disabled')) await env.DB.prepare('UPDATE users SET disabled_at = 1').run()
+      if (state.includes('removed'))
+        await removeUser(isolate(), { username: 'cosmo', keepLastAdmin: false }, now())
+      for (const password of [NEW_PASSWORD, 'short', 'my name is cosmo', 'passwordpassword']) {
+        const counted = createIsolate()
+        const response = await counted.fetch('/reset-password', {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify({ code, new_password: password }),
+        })
+        expect(await response.text()).toBe(INVALID)
+        expect(counted.statements).toBe(1)
+      }
+      let hashes = 0
+      const counting: typeof argon2id = (...args) => {
+        hashes += 1
+        return argon2id(...args)
+      }
+      const attempt = resetPassword(
+        { ...isolate(), argon2id: counting },
+        { code, password: NEW_PASSWORD },
+        now(),
+      )
+      await expect(attempt).rejects.toMatchObject({ code: 'code_invalid' })
+      expect(hashes).toBe(0)
+    },
+  )
 })
 
 it('of two resets at once, the code of one is valid and sets the password', async () => {
