@@ -6,6 +6,7 @@ import type { AppEnv } from '../app-env.ts'
 import { createResetCode, resetPassword } from '../auth/codes/codes.ts'
 import { ResetBody, UserPath } from '../contract/requests.ts'
 import type { CodeResponse } from '../contract/responses.ts'
+import { readClientInfo } from '../http/client-address.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { loginRateLimit } from '../middleware/rate-limit.ts'
@@ -21,8 +22,8 @@ export const codes = new Hono<AppEnv>()
       const { isolate, now, user } = c.var
       const { username: target } = c.req.valid('param')
       if (target === user.sub) throw useOwnPassword('username')
-      const by = { username: user.sub, sid: user.sid }
-      const { code, expiresAt } = await createResetCode(isolate, { username: target, by }, now)
+      const recipient = { username: target, by: user }
+      const { code, expiresAt } = await createResetCode(isolate, recipient, now)
       await logEvent(c, 'info', { event: 'code.created', target })
       return c.json({ code, expires_at: expiresAt } satisfies CodeResponse, 201)
     },
@@ -31,7 +32,8 @@ export const codes = new Hono<AppEnv>()
     const { isolate, now } = c.var
     const { code, new_password: password } = c.req.valid('json')
     await isolate.keyRing() // nobody could log in with the new password
-    const username = await resetPassword(isolate, { code, password }, now)
+    const client = readClientInfo(c)
+    const username = await resetPassword(isolate, { code, password, client }, now)
     await logEvent(c, 'info', { event: 'password.reset', username })
     return c.json({ username })
   })

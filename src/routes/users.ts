@@ -36,20 +36,22 @@ export const users = new Hono<AppEnv>()
     return c.json({ users: page.users.map(toUserResponse), next: page.next })
   })
   .post('/', validateJson(UserBody), async (c) => {
-    const { isolate, now } = c.var
+    const { isolate, now, user: by } = c.var
     const { username, password, roles } = c.req.valid('json')
     const location = { Location: `/users/${encodeURIComponent(username)}` }
-    const { sub, sid } = c.var.user
     if (password !== undefined) {
-      const user = await createUser(isolate, { username, password, roles, actor: sid }, now)
+      const user = await createUser(isolate, { username, password, roles, actor: by.sid }, now)
       await logEvent(c, 'info', { event: 'user.added', target: username })
       return c.json<NewUserResponse, 201>(toUserResponse(user), 201, location)
     }
-    const invitation = { username, roles, by: { username: sub, sid } }
-    const { user, code, expiresAt: expires_at } = await inviteUser(isolate, invitation, now)
+    const invitation = await inviteUser(isolate, { username, roles, by }, now)
     await logEvent(c, 'info', { event: 'user.invited', target: username })
-    const response = { ...toUserResponse(user), code, expires_at }
-    return c.json<NewUserResponse, 201>(response, 201, location)
+    const { user, code, expiresAt: expires_at } = invitation
+    return c.json<NewUserResponse, 201>(
+      { ...toUserResponse(user), code, expires_at },
+      201,
+      location,
+    )
   })
   .get('/:username', validatePath(UserPath), async (c) => {
     const { username } = c.req.valid('param')

@@ -20,11 +20,8 @@ export async function cleanUp({ db, settings }: Isolate, now: number): Promise<n
   const expired = { countedSince, knownUntil: now }
   const sessions = await inBatches(() => deleteSessions(db, before, BATCH_ROWS))
   const codes = await inBatches(() => deleteCodes(db, now, BATCH_ROWS), 1)
-  return (
-    sessions +
-    codes +
-    (await inBatches(() => deleteCounters(db, expired, BATCH_ROWS), MAX_BATCHES / 2))
-  )
+  const counters = await inBatches(() => deleteCounters(db, expired, BATCH_ROWS), MAX_BATCHES / 2)
+  return sessions + codes + counters
 }
 
 async function inBatches(deleteBatch: () => Promise<number>, max = MAX_BATCHES): Promise<number> {

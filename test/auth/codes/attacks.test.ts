@@ -21,6 +21,7 @@ import { createIsolate } from '../../isolates.ts'
 const ROOT = { username: 'root', password: 'the root of the tree' }
 const MALLORY = { username: 'mallory', password: 'a key for the back door' }
 const NEW_PASSWORD = 'a dog in a rocket, barking'
+const CLIENT = { address: '192.0.2.1', userAgent: '', country: '' }
 const INVALID = '{"error":{"code":["Not a valid code."]}}'
 
 let token: string
@@ -141,7 +142,7 @@ describe('a code that is not valid', () => {
       }
       const attempt = resetPassword(
         { ...isolate(), argon2id: counting },
-        { code, password: NEW_PASSWORD },
+        { code, password: NEW_PASSWORD, client: CLIENT },
         now(),
       )
       await expect(attempt).rejects.toMatchObject({ code: 'code_invalid' })
@@ -222,4 +223,12 @@ it('a response with a code is not cached', async () => {
     await send('POST', '/users', { username: 'ada' }),
   ])
     expect(response.headers.get('Cache-Control')).toBe('no-store')
+})
+
+it('a user who has failed too often can log in after a reset', async () => {
+  for (let attempt = 0; attempt < 12; attempt += 1)
+    await postJson('/login', { ...COSMO, password: 'forgotten' })
+  expect((await postJson('/login', COSMO)).status).toBe(429)
+  expect((await reset(await createCode('cosmo'))).status).toBe(200)
+  expect((await postJson('/login', { ...COSMO, password: NEW_PASSWORD })).status).toBe(200)
 })
