@@ -36,6 +36,16 @@ export function recordAttempt(
   return record(isolate, { username, device, limits: [[device, max, DAY_SECONDS], ...limits] }, now)
 }
 
+/** Returns the counter of a device that is its user's. Once it is cleared, no other locks the device out. */
+export async function readDevice(
+  isolate: Isolate,
+  { username, client }: Attempt,
+): Promise<Counters> {
+  const parts = ['failures', 'device', client.address, client.userAgent, username]
+  const device = await keyedHash(await isolate.keyRing(), parts)
+  return { device, counted: [device], own: [device] }
+}
+
 /**
  * Counts a sign-up, which reveals whether a username is taken, by network and by username. Nothing
  * takes it back. Throws `too_many_attempts`.

@@ -147,7 +147,7 @@ export const OPERATIONS: Record<string, Operation> = {
     example: { response: { code: '7k2q9-m4x0c-8trwd-e5bvn-3gh1zp', expires_at: 1_800_086_400 } },
     summary: 'Creates a code with which the user chooses a new password; for admins',
     security: ['bearer'],
-    responses: { ...ADMIN, 201: responses.CodeResponse, 404: ErrorBody },
+    responses: { ...ADMIN, 201: responses.CodeResponse, 400: ErrorBody, 404: ErrorBody },
   },
   'POST /reset-password': {
     example: {

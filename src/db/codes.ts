@@ -1,7 +1,8 @@
 // The `codes` table: one-time codes with which users choose their password.
 
 import { AppError } from '../errors.ts'
-import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
+import { clearFailures, type Counters } from './login-failures.ts'
+import { change, idsOf, prepare, runBatch, select } from './query.ts'
 import { ACTOR_MAY, addedUser, type Conditions, INSERT_USER, runAsActor } from './user-changes.ts'
 import { foldUsername, type User } from './users.ts'
 
@@ -59,35 +60,34 @@ export async function findCodeUser(
   codeHash: string,
   now: number,
 ): Promise<string | undefined> {
-  const sql = `SELECT (SELECT username FROM users WHERE users.id = user_id) AS username
-    FROM codes WHERE ${VALID}`
+  const sql = `SELECT username FROM users WHERE id = ${OWNER}`
   return (await select<{ username: string }>(db, sql, [codeHash, now]))[0]?.username
 }
 
 /**
- * Sets the password of the user of a valid code and revokes their sessions, in one transaction. A trigger
- * deletes the code with the update. Returns undefined, and nothing is changed, when the code is not valid.
+ * Sets the password of the user of a valid code and revokes their sessions, whose ids are returned, in one
+ * transaction. A trigger deletes the code with the update. Returns undefined, and changes neither, when the
+ * code is not valid. Clears the failures of the device, which had a valid code.
  */
 export async function redeemCode(
   db: D1Database,
-  { codeHash, passwordHash }: { codeHash: string; passwordHash: string },
+  { codeHash, passwordHash, clear }: { codeHash: string; passwordHash: string; clear: Counters },
   now: number,
-): Promise<{ username: string; revoked: string[] } | undefined> {
+): Promise<string[] | undefined> {
   const revoke = `UPDATE sessions SET revoked_at = ?2
     WHERE user_id = ${OWNER} AND revoked_at IS NULL RETURNING id`
-  const update = `UPDATE users SET password_hash = ?3 WHERE id = ${OWNER} RETURNING username`
+  const update = `UPDATE users SET password_hash = ?3 WHERE id = ${OWNER} RETURNING id`
   const [revoked, updated] = await runBatch(db, [
     prepare(db, revoke, [codeHash, now]),
     prepare(db, update, [codeHash, now, passwordHash]),
+    ...clearFailures(db, clear, now),
   ])
-  const [row] = rowsOf<{ username: string }>(updated)
-  return row && { username: row.username, revoked: idsOf(revoked) }
+  return updated?.results.length === 1 ? idsOf(revoked) : undefined
 }
 
 /** Deletes up to `limit` expired codes; returns how many. */
 export function deleteCodes(db: D1Database, now: number, limit: number): Promise<number> {
-  const sql = `DELETE FROM codes WHERE user_id IN (
-      SELECT user_id FROM codes WHERE expires_at <= ?1 LIMIT ?2
-    )`
+  const sql = `DELETE FROM codes
+    WHERE user_id IN (SELECT user_id FROM codes WHERE expires_at <= ?1 LIMIT ?2)`
   return change(db, sql, [now, limit])
 }

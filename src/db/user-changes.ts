@@ -15,9 +15,9 @@ export type UserChange = {
 /** The user as changed or as removed, and the ids of the revoked sessions. */
 type Changed = { user: User; revoked: string[] }
 
-/** Whether another user than ?1 is an enabled admin. An index contains exactly these. */
-const ANOTHER_ADMIN = `EXISTS (
-  SELECT 1 FROM users WHERE username <> ?1 AND disabled_at IS NULL AND instr(roles, '"admin"') > 0)`
+/** Whether another user than ?1 is an enabled admin who has a password. An index contains the enabled admins. */
+const ANOTHER_ADMIN = `EXISTS (SELECT 1 FROM users WHERE username <> ?1
+  AND disabled_at IS NULL AND instr(roles, '"admin"') > 0 AND password_hash NOT LIKE '!%')`
 
 /**
  * Whether ?3, the session that asks for the change, is live and of an enabled admin at ?4; null is the

@@ -6,11 +6,12 @@ import type { AppEnv } from '../app-env.ts'
 import { createResetCode, resetPassword } from '../auth/codes/codes.ts'
 import { ResetBody, UserPath } from '../contract/requests.ts'
 import type { CodeResponse } from '../contract/responses.ts'
+import { readClientInfo } from '../http/client-address.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { loginRateLimit } from '../middleware/rate-limit.ts'
 import { validateJson, validatePath } from '../middleware/validate.ts'
-import { FRESH_ADMIN } from './users.ts'
+import { FRESH_ADMIN, useOwnPassword } from './users.ts'
 
 export const codes = new Hono<AppEnv>()
   .post(
@@ -20,8 +21,9 @@ export const codes = new Hono<AppEnv>()
     async (c) => {
       const { isolate, now, user } = c.var
       const { username: target } = c.req.valid('param')
-      const by = { username: user.sub, sid: user.sid }
-      const { code, expiresAt } = await createResetCode(isolate, { username: target, by }, now)
+      if (target === user.sub) throw useOwnPassword('username')
+      const recipient = { username: target, by: user }
+      const { code, expiresAt } = await createResetCode(isolate, recipient, now)
       await logEvent(c, 'info', { event: 'code.created', target })
       return c.json({ code, expires_at: expiresAt } satisfies CodeResponse, 201)
     },
@@ -30,7 +32,8 @@ export const codes = new Hono<AppEnv>()
     const { isolate, now } = c.var
     const { code, new_password: password } = c.req.valid('json')
     await isolate.keyRing() // nobody could log in with the new password
-    const username = await resetPassword(isolate, { code, password }, now)
+    const client = readClientInfo(c)
+    const username = await resetPassword(isolate, { code, password, client }, now)
     await logEvent(c, 'info', { event: 'password.reset', username })
     return c.json({ username })
   })

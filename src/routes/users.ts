@@ -18,6 +18,10 @@ import { toSessionList } from './sessions.ts'
 /** A token that was left behind is useless after 15 minutes. */
 export const FRESH_ADMIN = { roles: ['admin'], fresh: 900 } as const
 
+/** Admins need their current password to change their own (ASVS 6.2.3). */
+export const useOwnPassword = (field: string) =>
+  new AppError('input_invalid', { error: { [field]: ['Use PUT /me/password.'] } })
+
 const toUserResponse = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
   username,
   roles,
@@ -32,20 +36,22 @@ export const users = new Hono<AppEnv>()
     return c.json({ users: page.users.map(toUserResponse), next: page.next })
   })
   .post('/', validateJson(UserBody), async (c) => {
-    const { isolate, now } = c.var
+    const { isolate, now, user: by } = c.var
     const { username, password, roles } = c.req.valid('json')
     const location = { Location: `/users/${encodeURIComponent(username)}` }
-    const { sub, sid } = c.var.user
     if (password !== undefined) {
-      const user = await createUser(isolate, { username, password, roles, actor: sid }, now)
+      const user = await createUser(isolate, { username, password, roles, actor: by.sid }, now)
       await logEvent(c, 'info', { event: 'user.added', target: username })
       return c.json<NewUserResponse, 201>(toUserResponse(user), 201, location)
     }
-    const invitation = { username, roles, by: { username: sub, sid } }
-    const { user, code, expiresAt: expires_at } = await inviteUser(isolate, invitation, now)
+    const invitation = await inviteUser(isolate, { username, roles, by }, now)
     await logEvent(c, 'info', { event: 'user.invited', target: username })
-    const response = { ...toUserResponse(user), code, expires_at }
-    return c.json<NewUserResponse, 201>(response, 201, location)
+    const { user, code, expiresAt: expires_at } = invitation
+    return c.json<NewUserResponse, 201>(
+      { ...toUserResponse(user), code, expires_at },
+      201,
+      location,
+    )
   })
   .get('/:username', validatePath(UserPath), async (c) => {
     const { username } = c.req.valid('param')
@@ -55,9 +61,7 @@ export const users = new Hono<AppEnv>()
     const { isolate, now } = c.var
     const { username: target } = c.req.valid('param')
     const change = c.req.valid('json')
-    // ASVS 6.2.3: one's own password needs the current one.
-    if (target === c.var.user.sub && change.password !== undefined)
-      throw new AppError('input_invalid', { error: { password: ['Use PUT /me/password.'] } })
+    if (target === c.var.user.sub && change.password !== undefined) throw useOwnPassword('password')
     const by = { keepLastAdmin: true, actor: c.var.user.sid }
     const user = await updateUser(isolate, { username: target, ...by, change }, now)
     const reason = Object.keys(change).join(', ')

@@ -10,10 +10,12 @@ import {
 import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
+import { readDevice } from '../brute-force.ts'
 import { withHashSlot } from '../hash-slot.ts'
 import { sha256, toHex } from '../encoding.ts'
 import { hashPassword } from '../passwords/hash.ts'
 import { validateNewPassword } from '../passwords/rules.ts'
+import type { ClientInfo } from '../sessions/sessions.ts'
 import { throwFieldErrors } from '../users.ts'
 import { validateUsername } from '../usernames.ts'
 
@@ -24,7 +26,7 @@ const LENGTH = 26 // 5 bits each: 130 random bits
 /** Shown once, and stored as a hash only. `expiresAt` is in Unix seconds. */
 export type Code = { code: string; expiresAt: number }
 /** `by` is the admin and their session; undefined on the command line. */
-type Recipient = { username: string; by?: { username: string; sid: string } | undefined }
+type Recipient = { username: string; by?: { sub: string; sid: string } | undefined }
 
 /**
  * Creates a user without a password, and the code with which they choose one. Throws `input_invalid`,
@@ -63,10 +65,9 @@ async function createCode(
   const random = crypto.getRandomValues(new Uint8Array(LENGTH))
   const letters = Array.from(random, (byte) => ALPHABET[byte % ALPHABET.length]).join('')
   const code = letters.replaceAll(/.{5}(?=.{5})/g, '$&-')
+  const created = { createdBy: by?.sub ?? '', actor: by?.sid }
   const expiresAt = now + settings.CODE_SECONDS
-  const createdBy = by?.username ?? ''
-  const codeHash = await hashCode(code)
-  return { code, row: { username, codeHash, expiresAt, createdBy, actor: by?.sid } }
+  return { code, row: { username, codeHash: await hashCode(code), expiresAt, ...created } }
 }
 
 /** Accepts a code as it is read out: in any case, with any separators, and with O for 0, I or L for 1. */
@@ -75,25 +76,29 @@ const hashCode = async (code: string): Promise<string> => {
   return toHex(await sha256(letters.replaceAll('o', '0').replaceAll(/[il]/g, '1')))
 }
 
+const codeInvalid = () => new AppError('code_invalid', { error: { code: ['Not a valid code.'] } })
+
 /**
- * Sets the password of the user of a code and revokes their sessions; returns the username. Costs one hash and
- * throws the same `code_invalid` whether the code is unknown, used, expired, replaced or of a disabled user.
- * Throws `input_invalid` for a password that is not allowed: then the code stays valid.
+ * Sets the password of the user of a code and revokes their sessions; returns the username. Throws the same
+ * `code_invalid`, before any hash, for every code that is not valid; `input_invalid` for a password that is
+ * not allowed: then the code stays valid. No earlier failures lock out the device that has used a code.
  */
 export async function resetPassword(
   isolate: Isolate,
-  { code, password }: { code: string; password: string },
+  { code, password, client }: { code: string; password: string; client: ClientInfo },
   now: number,
 ): Promise<string> {
   const { db, argon2id } = isolate
   const codeHash = await hashCode(code)
-  const username = (await findCodeUser(db, codeHash, now)) ?? ''
+  const username = await findCodeUser(db, codeHash, now)
+  if (username === undefined) throw codeInvalid()
   throwFieldErrors({ new_password: await validateNewPassword(isolate, password, username) })
+  const clear = await readDevice(isolate, { username, client })
   return withHashSlot(async () => {
     const passwordHash = hashPassword(password, argon2id)
-    const reset = await redeemCode(db, { codeHash, passwordHash }, now)
-    if (!reset) throw new AppError('code_invalid', { error: { code: ['Not a valid code.'] } })
-    isolate.revokedSessions.add(reset.revoked)
-    return reset.username
+    const revoked = await redeemCode(db, { codeHash, passwordHash, clear }, now)
+    if (!revoked) throw codeInvalid() // used or replaced while the password was hashed
+    isolate.revokedSessions.add(revoked)
+    return username
   })
 }
