@@ -63,60 +63,44 @@ const publicUrl = string().check(
 const binding = <Binding>() =>
   z.custom<Binding>((value) => typeof value === 'object' && value !== null, 'is not bound')
 
+// A default applies when wrangler.toml does not contain a setting, for example after an update, or in an environment.
 const SettingsSchema = z.object({
   DB: binding<D1Database>(),
   LOGIN_LIMITER: binding<RateLimit>(),
   JWT_SECRET: secret,
   JWT_SECRET_NEXT: secret,
   JWT_SECRET_PREVIOUS: secret,
-  JWT_ISSUER: text,
-  JWT_AUDIENCE: text,
-  ACCESS_TOKEN_SECONDS: positive,
-  SESSION_IDLE_SECONDS: positive,
-  SESSION_MAX_SECONDS: positive,
-  REFRESH_GRACE_SECONDS: natural,
-  REVOCATION_SECONDS: natural,
-  MAX_SESSIONS: positive,
-  LOGIN_MAX_FAILURES: positive,
-  LOGIN_MAX_FAILURES_PER_NAME: positive,
-  LOGIN_WINDOW_SECONDS: positive,
-  CORS_ORIGINS: origins,
-  SIGNUP: z.enum(['closed', 'open'], 'must be closed or open'),
-  CODE_SECONDS: positive,
-  PUBLIC_URL: publicUrl,
-  PASSWORD_MIN_LENGTH: whole(8), // NIST SP 800-63B-4 3.1.1.2
+  JWT_ISSUER: z.prefault(text, 'latchkey'),
+  JWT_AUDIENCE: z.prefault(text, 'latchkey'),
+  ACCESS_TOKEN_SECONDS: z.prefault(positive, '900'),
+  SESSION_IDLE_SECONDS: z.prefault(positive, '604800'),
+  SESSION_MAX_SECONDS: z.prefault(positive, '2592000'),
+  REFRESH_GRACE_SECONDS: z.prefault(natural, '30'),
+  REVOCATION_SECONDS: z.prefault(natural, '5'),
+  MAX_SESSIONS: z.prefault(positive, '20'),
+  LOGIN_MAX_FAILURES: z.prefault(positive, '10'),
+  LOGIN_MAX_FAILURES_PER_NAME: z.prefault(positive, '100'),
+  LOGIN_WINDOW_SECONDS: z.prefault(positive, '900'),
+  CORS_ORIGINS: z.prefault(origins, ''),
+  SIGNUP: z.prefault(z.enum(['closed', 'open'], 'must be closed or open'), 'closed'),
+  CODE_SECONDS: z.prefault(positive, '86400'),
+  PUBLIC_URL: z.prefault(publicUrl, ''),
+  PASSWORD_MIN_LENGTH: z.prefault(whole(8), '15'), // NIST SP 800-63B-4 3.1.1.2
 })
-
-/** What applies when wrangler.toml does not contain a setting, for example after an update, or in an environment. */
-export const DEFAULTS = {
-  JWT_ISSUER: 'latchkey',
-  JWT_AUDIENCE: 'latchkey',
-  ACCESS_TOKEN_SECONDS: '900',
-  SESSION_IDLE_SECONDS: '604800',
-  SESSION_MAX_SECONDS: '2592000',
-  REFRESH_GRACE_SECONDS: '30',
-  REVOCATION_SECONDS: '5',
-  MAX_SESSIONS: '20',
-  LOGIN_MAX_FAILURES: '10',
-  LOGIN_MAX_FAILURES_PER_NAME: '100',
-  LOGIN_WINDOW_SECONDS: '900',
-  CORS_ORIGINS: '',
-  SIGNUP: 'closed',
-  CODE_SECONDS: '86400',
-  PUBLIC_URL: '',
-  PASSWORD_MIN_LENGTH: '15',
-}
 
 export type Settings = Readonly<z.output<typeof SettingsSchema>>
 
+/** Secrets, and bindings, whose contents nobody wants to read. */
+const NOT_SHOWN = /SECRET|^DB$|_LIMITER$/
+
 /** Throws `settings_invalid` with each variable that is wrong, and its value if it is not a secret. */
 export function readSettings(env: Env): Settings {
-  const values: Record<string, unknown> = { ...DEFAULTS, ...env }
+  const values: Record<string, unknown> = { ...env }
   const { data, error } = SettingsSchema.safeParse(values)
   if (data) return data
   const problems = error?.issues.map(({ path, message }) => {
     const name = path.join('.')
-    const value = Object.hasOwn(DEFAULTS, name) ? `, not ${JSON.stringify(values[name])}` : ''
+    const value = NOT_SHOWN.test(name) ? '' : `, not ${JSON.stringify(values[name])}`
     return `${name} ${message}${value}`
   })
   const reason = `${problems?.join('; ')}: see [vars] in wrangler.toml`

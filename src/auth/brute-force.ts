@@ -78,10 +78,7 @@ async function record(
 ): Promise<LoginAttempt> {
   const ring = await isolate.keyRing()
   const toKey = (parts: string[]) => keyedHash(ring, ['failures', ...parts])
-  const toCounter = async ([parts, ...rest]: Limit): Promise<Counter> => [
-    await toKey(parts),
-    ...rest,
-  ]
+  const toCounter = async ([key, ...rest]: Limit): Promise<Counter> => [await toKey(key), ...rest]
   const counters = await Promise.all(limits.map(toCounter))
   const attempt = { username, device: await toKey(device), counters }
   const counted = await countAttempt(isolate.db, attempt, now)

@@ -1,7 +1,6 @@
 // npm run keys: creates secrets, shows the key ring, and rotates it in three steps.
 
 import { importKey, KeyProblem } from '../auth/keys/key-ring.ts'
-import { DEFAULTS } from '../config.ts'
 import { resolveEnvironment } from './cloudflare/environment.ts'
 import {
   type Algorithm,
@@ -17,7 +16,7 @@ import { openApi } from './cloudflare/api.ts'
 import { listSecrets } from './cloudflare/worker.ts'
 import { toCommand } from './terminal/quote.ts'
 import { runWrangler } from './cloudflare/wrangler.ts'
-import { readWranglerToml } from './cloudflare/wrangler-toml.ts'
+import { readWranglerToml, toSettings } from './cloudflare/wrangler-toml.ts'
 import { lookUp, parseArguments } from './terminal/arguments.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
 import { print } from './terminal/output.ts'
@@ -76,14 +75,14 @@ const STEPS: Record<string, Step> = {
 
 /** Returns what to do next, when, and why. */
 async function adviceAfter(step: string, env: string | undefined): Promise<string> {
-  const vars = { ...DEFAULTS, ...(await readWranglerToml(env)).vars }
-  const idle = Number(vars.SESSION_IDLE_SECONDS)
+  const settings = toSettings(await readWranglerToml(env))
+  const { SESSION_IDLE_SECONDS: idle, ACCESS_TOKEN_SECONDS } = settings
   if (step === 'stage')
     return `Next: 'rotate promote', after ${SPREAD_SECONDS} seconds, or ${JWKS_SECONDS + SPREAD_SECONDS} if other services read
 /.well-known/jwks.json. A service that does not have the new key yet would reject its tokens.`
   if (step === 'promote')
     return `Next: 'rotate retire', after ${idle} seconds (${(idle / 86_400).toFixed(1)} days: SESSION_IDLE_SECONDS). Until then there may be
-refresh tokens signed with the previous key. Access tokens expire sooner, after ${vars.ACCESS_TOKEN_SECONDS} seconds.`
+refresh tokens signed with the previous key. Access tokens expire sooner, after ${ACCESS_TOKEN_SECONDS} seconds.`
   return 'The rotation is complete: tokens signed with the old key are rejected from now on.'
 }
 

@@ -19,12 +19,11 @@ export const codes = new Hono<AppEnv>()
     jwtRequired(FRESH_ADMIN),
     validatePath(UserPath),
     async (c) => {
-      const { isolate, now, user } = c.var
-      const { username: target } = c.req.valid('param')
-      if (target === user.sub) throw useOwnPassword('username')
-      const recipient = { username: target, by: user }
-      const { code, expiresAt } = await createResetCode(isolate, recipient, now)
-      await logEvent(c, 'info', { event: 'code.created', target })
+      const { isolate, now, user: by } = c.var
+      const { username } = c.req.valid('param')
+      if (username === by.sub) throw useOwnPassword('username')
+      const { code, expiresAt } = await createResetCode(isolate, { username, by }, now)
+      await logEvent(c, 'info', { event: 'code.created', target: username })
       return c.json({ code, expires_at: expiresAt } satisfies CodeResponse, 201)
     },
   )

@@ -47,11 +47,8 @@ export const users = new Hono<AppEnv>()
     const invitation = await inviteUser(isolate, { username, roles, by }, now)
     await logEvent(c, 'info', { event: 'user.invited', target: username })
     const { user, code, expiresAt: expires_at } = invitation
-    return c.json<NewUserResponse, 201>(
-      { ...toUserResponse(user), code, expires_at },
-      201,
-      location,
-    )
+    const response = { ...toUserResponse(user), code, expires_at }
+    return c.json<NewUserResponse, 201>(response, 201, location)
   })
   .get('/:username', validatePath(UserPath), async (c) => {
     const { username } = c.req.valid('param')

@@ -2,8 +2,9 @@
 
 import * as fc from 'fast-check'
 
-import { markEveryoneRevoked } from '../../src/db/session-revocation.ts'
+import { markEveryoneRevoked } from '../../src/db/everyone.ts'
 import { changeUser, deleteUser } from '../../src/db/user-changes.ts'
+import { AppError, ERRORS } from '../../src/errors.ts'
 import { hashCheaply, importUser, OPERATOR } from './deployment.ts'
 import { anyClient, anyIsolate, anyUser, bearer, type Intent, json } from './requests.ts'
 import * as rules from './admin-rules.ts'
@@ -62,15 +63,26 @@ async function applyChange(
   change: rules.UserChange,
   now: number,
 ): Promise<number> {
-  if ('create' in change)
-    return (await importUser(db, { username, ...change }, now)) === 'taken' ? 409 : 201
+  if ('create' in change) return respond(() => importUser(db, { username, ...change }, now), 201)
   const target = { username, keepLastAdmin: false }
   const toFields = (fields: Exclude<rules.UserChange, { remove: true }>) =>
     'password' in fields ? { passwordHash: hashCheaply(fields.password) } : fields
-  const changed = await ('remove' in change
-    ? deleteUser(db, target, now)
-    : changeUser(db, { ...target, change: toFields(change) }, now))
-  return changed === 'no_user' ? 404 : 200
+  const apply = () =>
+    'remove' in change
+      ? deleteUser(db, target, now)
+      : changeUser(db, { ...target, change: toFields(change) }, now)
+  return respond(apply, 200)
+}
+
+/** Returns the status that HTTP would have: that of the error, if it is an expected one. */
+async function respond(run: () => Promise<unknown>, success: number): Promise<number> {
+  try {
+    await run()
+    return success
+  } catch (error) {
+    if (error instanceof AppError) return ERRORS[error.code].status
+    throw error
+  }
 }
 
 /** An operator who gets an error repeats it: what revokes everyone is more than one statement. */

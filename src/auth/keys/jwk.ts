@@ -4,17 +4,11 @@ import * as z from 'zod/mini'
 
 import { sha256, toBase64url } from '../encoding.ts'
 
-const coordinate = z.string().check(z.regex(/^[\w-]{43}$/)) // 32 bytes in base64url
+const bytes = z.string().check(z.regex(/^[\w-]{43}$/)) // 32 bytes in base64url
 
 const PrivateJwkSchema = z.discriminatedUnion('kty', [
-  z.object({
-    kty: z.literal('EC'),
-    crv: z.literal('P-256'),
-    x: coordinate,
-    y: coordinate,
-    d: coordinate,
-  }),
-  z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: coordinate, d: coordinate }),
+  z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: bytes, y: bytes, d: bytes }),
+  z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: bytes, d: bytes }),
 ])
 
 export type PrivateJwk = z.output<typeof PrivateJwkSchema>

@@ -67,11 +67,9 @@ const utf8 = new TextEncoder()
 const toHeader = ({ alg, kid }: Name): string =>
   toBase64url(utf8.encode(JSON.stringify({ alg, typ: 'JWT', kid })))
 
+const HMAC = { name: 'HMAC', hash: 'SHA-256' }
 const importHmac = (bytes: Uint8Array | ArrayBuffer) =>
-  crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, [
-    'sign',
-    'verify',
-  ])
+  crypto.subtle.importKey('raw', bytes, HMAC, false, ['sign', 'verify'])
 
 /**
  * Returns a hash of what must not be guessed from the database, as plain hashes of addresses and names are. Its

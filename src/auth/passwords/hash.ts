@@ -9,12 +9,7 @@ export type Argon2Params = { memoryKib: number; passes: number; lanes: number; h
 export type Argon2id = (password: Uint8Array, salt: Uint8Array, params: Argon2Params) => Uint8Array
 
 /** OWASP's first choice for argon2id. */
-const ARGON2ID_PARAMS: Argon2Params = {
-  memoryKib: 19_456,
-  passes: 2,
-  lanes: 1,
-  hashLength: 32,
-}
+const ARGON2ID_PARAMS: Argon2Params = { memoryKib: 19_456, passes: 2, lanes: 1, hashLength: 32 }
 const SALT_LENGTH = 16
 const { memoryKib, passes, lanes } = ARGON2ID_PARAMS
 const PREFIX = `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$`

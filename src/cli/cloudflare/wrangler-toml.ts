@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 
 import type { Unstable_Config as WranglerConfig } from 'wrangler'
 
+import { readSettings, type Settings } from '../../config.ts'
 import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { replaceFile } from '../terminal/output.ts'
 
@@ -42,6 +43,15 @@ export async function readWranglerToml(env: string | undefined): Promise<Wrangle
   throw new CommandError(`${FILE} has no environment '${env}'. To create it, append:
 
 ${draftEnvironment(readFileSync(FILE, 'utf8'), env)}`)
+}
+
+/** Checks the settings with the Worker's own code, and adds its defaults. Throws `settings_invalid`. */
+export function toSettings({ vars, d1_databases, ratelimits }: WranglerConfig): Settings {
+  const bindings = [...d1_databases, ...ratelimits].map((entry) =>
+    'binding' in entry ? entry.binding : entry.name,
+  )
+  const env = { ...Object.fromEntries(bindings.map((name) => [name, {}])), ...vars }
+  return readSettings(env as unknown as Env) // `[vars]` may contain anything
 }
 
 /** Returns the id of the database; undefined for the placeholder. */

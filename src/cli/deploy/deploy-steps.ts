@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { importKey } from '../../auth/keys/key-ring.ts'
-import { DEFAULTS, readSettings } from '../../config.ts'
 import { type Api, ApiError, openApi } from '../cloudflare/api.ts'
 import { generateSecret, readRing, ringFile, writeRing } from '../cloudflare/ring-file.ts'
 import { listSecrets } from '../cloudflare/worker.ts'
@@ -13,6 +12,7 @@ import { runWrangler } from '../cloudflare/wrangler.ts'
 import {
   findDatabaseId,
   readWranglerToml,
+  toSettings,
   type WranglerConfig,
   writeDatabaseId,
 } from '../cloudflare/wrangler-toml.ts'
@@ -38,15 +38,10 @@ const toEnvironment = (env: string | undefined) => (env ? ['--env', env] : [])
 /** Reads wrangler.toml and checks the settings with the Worker's own code. Throws `settings_invalid`. */
 export async function checkSettings(options: Options) {
   const config = await readWranglerToml(options.env)
-  const bindings = [...config.d1_databases, ...config.ratelimits].map((entry) =>
-    'binding' in entry ? entry.binding : entry.name,
-  )
-  // `[vars]` may contain anything: readSettings checks it.
-  const env = { ...Object.fromEntries(bindings.map((name) => [name, {}])), ...config.vars }
-  readSettings(env as unknown as Env)
+  const { JWT_ISSUER } = toSettings(config)
   requireNoPreviewUrls(config)
   const note =
-    (config.vars.JWT_ISSUER ?? DEFAULTS.JWT_ISSUER) === DEFAULTS.JWT_ISSUER
+    JWT_ISSUER === 'latchkey'
       ? "valid, but JWT_ISSUER is still 'latchkey': set a different one for each environment"
       : 'valid'
   return { note, result: config }
