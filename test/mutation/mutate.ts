@@ -11,12 +11,21 @@ import { TARGETS } from './targets.ts'
 
 const asked = process.argv.slice(2)
 const files = asked.length > 0 ? asked : Object.keys(TARGETS)
+const unknown = files.filter((file) => !Object.hasOwn(TARGETS, file))
+if (unknown.length > 0) {
+  console.error(`Unknown: ${unknown.join(' ')}. Usage: npm run mutate [-- <file> …], any of:`)
+  console.error(Object.keys(TARGETS).join('\n'))
+  process.exit(2)
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-mutants-'))
 for (const entry of ['src', 'test', 'wrangler.toml', 'package.json', 'tsconfig.json'])
   cpSync(entry, join(folder, entry), { recursive: true })
 symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
 process.chdir(folder)
+// Without these, each run prints the same warnings.
+process.env.PWD = folder
+process.env.WRANGLER_LOG = 'error'
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false'
 
 const quiet = { onInit() {} }

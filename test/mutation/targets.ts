@@ -11,7 +11,7 @@ const AROUND_THE_GUARD = [
   'app',
 ]
 const TOKENS = ['auth/tokens/verify', 'auth/tokens/compact-jws', 'auth/tokens/token-cache']
-const SESSIONS = ['auth/sessions/sessions', 'auth/sessions/revoked-sessions']
+const SESSIONS = ['sessions', 'revoked-sessions', 'attacks'].map((test) => `auth/sessions/${test}`)
 
 export const TARGETS: Record<string, string[]> = {
   'src/middleware/jwt.ts': [...GUARD, ...ROUTES, ...AROUND_THE_GUARD],
