@@ -149,7 +149,7 @@ describe('a misconfigured Worker responds with 503 and logs which variable is wr
     ['JWT_SECRET', { JWT_SECRET: 'super-secret' }],
     ['JWT_SECRET', { JWT_SECRET: '0'.repeat(64) }],
     ['JWT_ISSUER', { JWT_ISSUER: '' }],
-    ['JWT_AUDIENCE', { JWT_AUDIENCE: undefined }],
+    ['JWT_AUDIENCE', { JWT_AUDIENCE: 7 }],
     ['ACCESS_TOKEN_SECONDS', { ACCESS_TOKEN_SECONDS: '15m' }],
     ['ACCESS_TOKEN_SECONDS', { ACCESS_TOKEN_SECONDS: '0' }],
     ['PASSWORD_MIN_LENGTH', { PASSWORD_MIN_LENGTH: '7' }],
