@@ -111,7 +111,7 @@ describe('changing the password', () => {
     await logInOnPage(here.page, ADA)
     const { page } = here
     const current = page.getByLabel('Current password')
-    const next = page.getByLabel('New password')
+    const next = page.locator('#new_password')
     await current.fill(ADA.password)
     await next.fill('short')
     await clickAndWait(page, 'Change password')

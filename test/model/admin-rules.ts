@@ -60,8 +60,10 @@ function applyChange(state: State, username: string, change: UserChange, moment:
   if (!user) return
   if (!('disabled' in change) || change.disabled)
     revoke(state, moment, ({ account }) => account === user.account)
-  if ('remove' in change) delete state.users[username]
-  else Object.assign(user, change)
+  if ('remove' in change) {
+    delete state.users[username]
+    state.removed.push(username)
+  } else Object.assign(user, change)
 }
 
 export const revokeEveryone: Rule = () => [

@@ -36,6 +36,8 @@ export const NOWHERE = -1
 
 export type State = {
   users: Record<string, User>
+  /** Nobody gives themselves the name of a removed user. */
+  removed: string[]
   /** By `sid`. */
   sessions: Record<string, Session>
   accounts: number

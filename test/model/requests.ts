@@ -29,7 +29,7 @@ export type Known = Readonly<{
 export type Intent = (story: Known) => Action | undefined
 
 export const anyIsolate = fc.constantFrom(...ISOLATES)
-export const USERS = ['ada', 'bob', 'root']
+export const USERS = ['ada', 'bob', 'ruth']
 export const anyUser = fc.constantFrom(...USERS)
 export const FIRST_PASSWORD = 'the password of the import'
 export const anyClient = fc.nat(4)

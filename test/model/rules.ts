@@ -55,8 +55,8 @@ export const login =
 
 export const signUp =
   (username: string, password: string): Rule =>
-  ({ users }) => {
-    if (users[username]) return rejected(409)
+  ({ users, removed }) => {
+    if (users[username] || removed.includes(username)) return rejected(409)
     const begin: Effect = (next, at, answer) => start(next, username, at, answer)
     return [{ status: 201, effects: [create(username, password, []), begin] }]
   }

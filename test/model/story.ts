@@ -25,17 +25,17 @@ type Trouble = { fault?: Fault | undefined; isLost?: boolean | undefined }
 export class Story implements Known {
   readonly real = new Deployment()
   /** Every state that explains all answers so far: several after a failure or concurrent requests. */
-  states: State[] = [{ users: {}, sessions: {}, accounts: 0, alarms: 0 }]
+  states: State[] = [{ users: {}, removed: [], sessions: {}, accounts: 0, alarms: 0 }]
   /** The tokens that each client has received, one pair for each generation of its session. */
   readonly clients: Tokens[][] = []
   readonly lines: string[] = []
   commands = 0
 
-  /** Creates the users, as an import does. `root` is an admin. */
+  /** Creates the users, as an import does. `ruth` is an admin. */
   static async begin(): Promise<Story> {
     const story = new Story()
     for (const username of USERS) {
-      const roles = username === 'root' ? ['admin'] : []
+      const roles = username === 'ruth' ? ['admin'] : []
       await importUser(env.DB, { username, password: FIRST_PASSWORD, roles }, story.real.now)
       story.state.accounts += 1
       const account = story.state.accounts
