@@ -20,14 +20,14 @@ export async function markOwnRevoked(
   return (await change(db, sql, [id, ownId, now])) === 1
 }
 
-/** Revokes the other sessions of the user of session `ownId`; returns their ids. */
+/** Revokes the other sessions of a session's user, also expired ones, which tokens may outlive; returns their ids. */
 export async function markOthersRevoked(
   db: D1Database,
   ownId: string,
   now: number,
 ): Promise<string[]> {
   const sql = `UPDATE sessions SET revoked_at = ?2
-    WHERE id <> ?1 AND revoked_at IS NULL AND expires_at > ?2
+    WHERE id <> ?1 AND revoked_at IS NULL
       AND user_id = (SELECT user_id FROM sessions WHERE id = ?1)
     RETURNING id`
   return (await select<{ id: string }>(db, sql, [ownId, now])).map(({ id }) => id)

@@ -127,9 +127,12 @@ export function guardAccepts(
   { key, claims }: Token<AccessClaims>,
   { now, isolate, keys }: Moment,
 ): boolean | 'either' {
-  const { revokedAt, revokedIn } = sessionOf(state, claims.sid)
+  const session = sessionOf(state, claims.sid)
+  const { revokedAt, revokedIn } = session
   if (!keys.includes(key) || claims.exp <= now - TOLERANCE_SECONDS) return false
-  if (revokedAt === undefined) return claims.exp > now || 'either' // both are right within the tolerance
+  // Both are right within the tolerance, and for a token from before settings were lowered: its session has
+  // expired, but a logout or a change of the user may have revoked it.
+  if (revokedAt === undefined) return (claims.exp > now && isStored(session, now)) || 'either'
   const isKnown = revokedIn === isolate && isolate !== NOWHERE
   return isKnown || now >= revokedAt + REVOCATION_SECONDS ? false : 'either'
 }

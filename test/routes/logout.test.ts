@@ -107,6 +107,15 @@ describe('the scope of a logout', () => {
     expect(await statusOf(ofAda.access_token)).toBe(200)
   })
 
+  it('a logout with the scope "others" also rejects a token that outlives its expired session', async () => {
+    const [one, two] = [await startSession(), await startSession()]
+    const { sid } = readSegment(one.access_token, 1)
+    await env.DB.prepare('UPDATE sessions SET expires_at = 1 WHERE id = ?1').bind(sid).run()
+    expect((await isolate.post('/logout?scope=others', two.access_token)).status).toBe(200)
+    expect(await statusOf(one.access_token)).toBe(401)
+    expect(await statusOf(two.access_token)).toBe(200)
+  })
+
   it.each([
     ['scope=everyone', { scope: ['Must be one of: session, others, all.'] }],
     ['scope=all&scope=others', { scope: ['Must be one of: session, others, all.'] }],
