@@ -28,6 +28,11 @@ process.env.PWD = folder
 process.env.WRANGLER_LOG = 'error'
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false'
 
+// `bail` cancels the tests that are left, and may meet a runtime that is still starting.
+process.on('unhandledRejection', (error) => {
+  if (!/before initialisation/.test(String(error))) throw error
+})
+
 const quiet = { onInit() {} }
 const vitest = await createVitest('test', {
   root: folder,
