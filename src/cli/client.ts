@@ -6,8 +6,10 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
+import { parseArguments } from './terminal/arguments.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
 import { print, replaceFile } from './terminal/output.ts'
+import { usageError } from './terminal/usage.ts'
 
 const HELP = `Usage: npm run client -- <folder>
 
@@ -26,9 +28,12 @@ const manifest = createRequire(import.meta.url).resolve('typescript/package.json
 const TSC = join(dirname(manifest), 'bin', 'tsc')
 
 await runCommand(async () => {
-  const [target, ...others] = process.argv.slice(2)
-  if (target === '--help') return print(HELP)
-  if (!target || target.startsWith('-') || others.length > 0) throw new CommandError(HELP, 2)
+  const options = { help: { type: 'boolean', short: 'h' } } as const
+  const usage = { script: 'client', max: 1 }
+  const { values, positionals } = parseArguments(process.argv.slice(2), options, usage)
+  const [target] = positionals
+  if (values.help) return print(HELP)
+  if (!target) throw usageError('Missing folder. Usage: npm run client -- <folder>', usage)
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'))
   try {
     const args = [TSC, '-p', 'src/client/tsconfig.json', '--outDir', folder]

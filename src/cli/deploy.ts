@@ -14,41 +14,46 @@ import {
 } from './deploy/deploy-steps.ts'
 import { isHttpUrl, parseArguments } from './terminal/arguments.ts'
 import { toCommand } from './terminal/quote.ts'
-import { CommandError, runCommand } from './terminal/command-error.ts'
+import { runCommand } from './terminal/command-error.ts'
 import { print } from './terminal/output.ts'
+import { usageError } from './terminal/usage.ts'
 
 const HELP = `Usage: npm run deploy [-- <options>]
 
 Checks the settings and the login, creates the database if there is none,
-applies the migrations, creates a JWT_SECRET if the Worker has none, deploys, and
-checks /ready. The secret is kept in .keys.production, which 'npm run keys' needs and
-git ignores. Every step can be repeated.
+applies the migrations, creates a JWT_SECRET if the Worker has none, deploys,
+and checks /ready. The secret is kept in .keys.production, which 'npm run keys'
+needs and git ignores. Every step can be repeated.
 
   --env <name>      deploy an environment of wrangler.toml, with its own Worker,
                     database and secrets
   --url <url>       check /ready here, not at the URL that wrangler reports
   --wait <seconds>  how long to wait for /ready (default 60)
   --dry-run         check, build, and show what would be done
-  --help            show this help`
+  -h, --help        show this help`
 
 const OPTIONS = {
   env: { type: 'string', short: 'e' },
   url: { type: 'string' },
   wait: { type: 'string', default: '60' },
   'dry-run': { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
 } as const
 
+const SCRIPT = { script: 'deploy' }
 const HINT = 'Set options of wrangler in wrangler.toml.'
 
 function parseCommandLine(args: string[]): Options | undefined {
-  const { values } = parseArguments(args, OPTIONS, { help: HELP, max: 0, hint: HINT })
+  const { values } = parseArguments(args, OPTIONS, { ...SCRIPT, max: 0, hint: HINT })
   const { env, url, wait, help, 'dry-run': dryRun } = values
   if (help) return undefined
   if (!/^\d{1,4}$/.test(wait))
-    throw new CommandError(`'${wait}' is not a valid number of seconds.\n\n${HELP}`, 2)
+    throw usageError(`'${wait}' is not a valid number of seconds. Example: --wait 120`, SCRIPT)
   if (url !== undefined && !isHttpUrl(url))
-    throw new CommandError(`'${url}' is not a valid URL.\n\n${HELP}`, 2)
+    throw usageError(
+      `'${url}' is not a valid URL. Example: --url https://login.example.com`,
+      SCRIPT,
+    )
   return { env, url, wait: Number(wait), dryRun }
 }
 

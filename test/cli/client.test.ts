@@ -209,8 +209,12 @@ it('Node runs TypeScript that imports the client, without a build', () => {
   expect(node(join(root, 'src', 'main.ts')).stdout).toBe('https://latchkey.test/protected\n')
 })
 
-it.each([[[]], [['--folder', 'x']], [['a', 'b']]])('the arguments %j show the usage', (args) => {
+it.each([
+  [[], 'Missing folder. Usage: npm run client -- <folder>'],
+  [['--folder', 'x'], 'Unknown option.'],
+  [['a', 'b'], 'Too many arguments.'],
+])('the arguments %j are wrong usage, which a short message explains', (args, message) => {
   const { status, stderr } = node('src/cli/client.ts', ...args)
   expect(status).toBe(2)
-  expect(stderr).toContain('Usage: npm run client -- <folder>')
+  expect(stderr).toBe(`${message}\nHelp: npm run client -- --help\n`)
 })

@@ -358,5 +358,5 @@ it.each([
   const { code, stderr } = await project.run('deploy', args)
   expect(code).toBe(2)
   expect(stderr).toContain(message)
-  expect(stderr).toContain('Usage: npm run deploy')
+  expect(stderr).toContain('\nHelp: npm run deploy -- --help\n')
 })

@@ -12,7 +12,7 @@ const OPTIONS = {
   env: { type: 'string', short: 'e' },
   'persist-to': { type: 'string' },
   'local-protocol': { type: 'string' },
-  help: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const
 
 /** With these, wrangler would serve something else than what was prepared. */
@@ -38,6 +38,7 @@ export type DevOptions = {
 /** Throws a usage error for options without a value, and for those that not all steps would follow. */
 export function parseDevOptions(args: string[]): DevOptions {
   refuseSwallowedOptions(args, OPTIONS, { max: 0 })
+  if (args[0] === 'help') args = ['--help']
   const { values, tokens } = parseArgs({ strict: false, tokens: true, args, options: OPTIONS })
   const refused = tokens.find((token) => token.kind === 'option' && REFUSED.has(token.name))
   if (refused?.kind === 'option')

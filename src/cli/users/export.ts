@@ -12,6 +12,7 @@ import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { formatCsv } from './csv.ts'
 import { COLUMNS, toCells, toRow } from './user-row.ts'
 import { print, writeAll } from '../terminal/output.ts'
+import { usageError } from '../terminal/usage.ts'
 
 const HELP = `Usage: npm run users -- export <file> [options]
 
@@ -23,8 +24,9 @@ safe, and delete it soon.
   --remote      use the production database instead of the local one
   --env <name>  use the database of this wrangler environment
   --json        print one JSON document, for scripts: npm run -s users -- …
-  --help        show this help`
+  -h, --help    show this help`
 
+const SCRIPT = { script: 'users', command: ['export'] }
 const PAGE_SIZE = 2000
 
 /** What a file begins and ends with, how it shows a user, and what separates users. */
@@ -45,13 +47,12 @@ const JSON_ARRAY: Format = {
 
 export async function exportUsers(args: string[]): Promise<void> {
   const { values, positionals } = parseArguments(args, TARGET_OPTIONS, {
-    help: HELP,
+    ...SCRIPT,
     max: 1,
-    command: ['export'],
   })
   const [file] = positionals
   if (values.help) return print(HELP)
-  if (!file) throw new CommandError(`Missing file.\n\n${HELP}`, 2)
+  if (!file) throw usageError('Missing file. Usage: npm run users -- export <file>', SCRIPT)
   const isOutput = file === '-'
   const format = file.endsWith('.json') || (isOutput && values.json) ? JSON_ARRAY : CSV
   const source = { remote: values.remote, env: await resolveEnvironment(values.env) }

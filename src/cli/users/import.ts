@@ -10,6 +10,7 @@ import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { addEntries, compareEntries } from './import-entries.ts'
 import { type Entry, parseUserFile, type Rejection } from './user-file.ts'
 import { print } from '../terminal/output.ts'
+import { usageError } from '../terminal/usage.ts'
 
 const HELP = `Usage: npm run users -- import <file> [options]
 
@@ -35,7 +36,7 @@ object per line:
   --remote         use the production database instead of the local one
   --env <name>     use the database of this wrangler environment
   --json           print one JSON document, for scripts: npm run -s users -- …
-  --help           show this help`
+  -h, --help       show this help`
 
 const OPTIONS = {
   ...TARGET_OPTIONS,
@@ -43,17 +44,17 @@ const OPTIONS = {
   'dry-run': { type: 'boolean', default: false },
 } as const
 
+const SCRIPT = { script: 'users', command: ['import'] }
 const MAX_SHOWN = 50
 
 export async function importUsers(args: string[]): Promise<void> {
   const { values, positionals } = parseArguments(args, OPTIONS, {
-    help: HELP,
+    ...SCRIPT,
     max: 1,
-    command: ['import'],
   })
   const [file] = positionals
   if (values.help) return print(HELP)
-  if (!file) throw new CommandError(`Missing file.\n\n${HELP}`, 2)
+  if (!file) throw usageError('Missing file. Usage: npm run users -- import <file>', SCRIPT)
   const { entries, rejections: invalid } = parseUserFile(await readText(file))
   if (entries.length + invalid.length === 0) throw new CommandError('The file contains no users.')
   const target = { remote: values.remote, env: await resolveEnvironment(values.env) }
