@@ -20,6 +20,7 @@ import { readWranglerToml, toSettings } from './cloudflare/wrangler-toml.ts'
 import { lookUp, parseArguments } from './terminal/arguments.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
 import { print } from './terminal/output.ts'
+import { confirm } from './terminal/prompt.ts'
 import { missingCommand, unknownCommand, usageError } from './terminal/usage.ts'
 
 const HELP = `Usage: npm run keys -- <command> [options]
@@ -36,6 +37,8 @@ const HELP = `Usage: npm run keys -- <command> [options]
   --remote       use the deployed Worker, whose keys are kept in
                  .keys.production, instead of .dev.vars
   --env <name>   use the Worker of this wrangler environment
+  --yes          delete the previous key without asking; needed for that
+                 without a terminal
   -h, --help     show this help
 
 Each step sends all keys at once, so that no version of the Worker has only some
@@ -119,7 +122,9 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
   const changeRing = lookUp(STEPS, step)
   if (!changeRing) throw unknownCommand(`rotate ${step}`, ROTATIONS, SCRIPT)
   const file = ringFile(options.remote, options.env)
-  const ring = await changeRing(readRing(file), options.algorithm)
+  const current = readRing(file)
+  const ring = await changeRing(current, options.algorithm)
+  if (step === 'retire') await confirmDeletion(current, options)
   const staged = stageRing(file, ring)
   try {
     if (options.remote) await sendRing(ring, options.env)
@@ -131,6 +136,19 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
   print(await describeRing(ring))
   print(`\n${await adviceAfter(step, options.env)}`)
   if (!options.remote) print("Restart 'npm run dev' if it is running.")
+}
+
+/** Asks before the previous key is deleted: no copy of it remains. */
+async function confirmDeletion(ring: Ring, options: Options): Promise<void> {
+  const where = options.remote
+    ? `the deployed Worker and ${ringFile(true, options.env)}`
+    : 'the file'
+  await confirm(
+    `${await describeRing(ring)}
+
+This deletes JWT_SECRET_PREVIOUS from ${where}. Tokens that it signed are rejected from then on.`,
+    options,
+  )
 }
 
 /** Returns a line for each key of the ring, without the secrets. */
@@ -149,12 +167,13 @@ async function describeRing(ring: Ring): Promise<string> {
   return (await Promise.all(lines)).join('\n')
 }
 
-type Options = { remote: boolean; env: string | undefined; algorithm: Algorithm }
+type Options = { remote: boolean; env: string | undefined; algorithm: Algorithm; yes: boolean }
 
 const OPTIONS = {
   alg: { type: 'string', default: 'HS256' },
   remote: { type: 'boolean', default: false },
   env: { type: 'string' },
+  yes: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
@@ -170,7 +189,7 @@ await runCommand(async () => {
   if (step && command !== 'rotate') throw usageError('Too many arguments.', SCRIPT)
   if (command === 'generate') return print(await generateSecret(algorithm))
   const env = await resolveEnvironment(values.env)
-  const options: Options = { remote: values.remote, env, algorithm }
+  const options: Options = { remote: values.remote, env, algorithm, yes: values.yes }
   if (command === 'rotate') return rotate(step, options)
   print(await describeRing(readRing(ringFile(options.remote, options.env))))
 })
