@@ -11,6 +11,7 @@ import {
   ensureDatabase,
   ensureSecret,
   type Options,
+  planWithoutLogin,
 } from './deploy/deploy-steps.ts'
 import { isHttpUrl, parseArguments } from './terminal/arguments.ts'
 import { toCommand } from './terminal/quote.ts'
@@ -29,7 +30,7 @@ needs and git ignores. Every step can be repeated.
                     database and secrets
   --url <url>       check /ready here, not at the URL that wrangler reports
   --wait <seconds>  how long to wait for /ready (default 60)
-  --dry-run         check, build, and show what would be done
+  --dry-run         check, build, and show what would be done; needs no login
   -h, --help        show this help`
 
 const OPTIONS = {
@@ -66,7 +67,11 @@ await runCommand(async () => {
     options.env = await resolveEnvironment(options.env)
     return checkSettings(options)
   })
-  const api = await runStep('Login', () => authenticate(config))
+  const api = await runStep('Login', () => authenticate(config, options))
+  if (!api) {
+    await planWithoutLogin(runStep, config, options)
+    return print("\nNothing has been changed. Before you deploy: 'npx wrangler login'.")
+  }
   await runStep('Database', () => ensureDatabase(api, config, options))
   await runStep('Migrations', () => applyMigrations(api, options))
   const secrets = await runStep('Secret', () => ensureSecret(api, config, options))
