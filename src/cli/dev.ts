@@ -22,7 +22,10 @@ const HELP = `Usage: npm run dev [-- <options of wrangler dev>]
 
 Creates .dev.vars with a random secret, applies the migrations to the local
 database, adds the user cosmo / space-corgi if it has no users, and serves on
-http://127.0.0.1:8787. For another port: npm run dev -- --port 8799`
+http://127.0.0.1:8787. For another port: npm run dev -- --port 8799
+
+  --show-settings  list all settings and bindings of the Worker
+  -h, --help       show this help`
 
 /** Creates a random JWT_SECRET in .dev.vars, unless there is one. */
 async function createSecret(file: string): Promise<void> {
@@ -69,7 +72,8 @@ await runCommand(async () => {
 
   const config = writeRotatingConfig(Object.keys(readRing(vars)))
   const server = ['--ip', ip, '--port', String(port), '--local-protocol', protocol]
-  const child = startWrangler(['dev', ...server, ...steps, ...config, ...options.others], 'show')
+  const wrangler = ['dev', ...server, ...steps, ...config, ...options.others]
+  const child = startWrangler(wrangler, 'show', { foldsSettings: !options.showSettings })
   const stopped = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   child.once('exit', (code, signal) => {

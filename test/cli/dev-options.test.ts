@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describe, expect, it } from 'vitest'
 
+import { createFold } from '../../src/cli/dev/fold-settings.ts'
 import { parseDevOptions, toLocalUrl } from '../../src/cli/dev/options.ts'
 import { requireSecrets } from '../../src/cli/dev/rotating-config.ts'
 import { freePort } from './dev-server.ts'
@@ -114,6 +115,35 @@ it('what npm run dev does not know reaches wrangler unchanged', () => {
   ]
   const others = ['--log-level', 'debug', '--inspector-port=0', '--var', 'A:b']
   expect(parseDevOptions(args)).toMatchObject({ port: '1', env: 'a', others })
+})
+
+it('--show-settings is not passed on to wrangler, and help asks for the help', () => {
+  const shown = { showSettings: true, others: [], help: false }
+  expect(parseDevOptions(['--show-settings'])).toMatchObject(shown)
+  for (const args of [['help'], ['-h'], ['--help']])
+    expect(parseDevOptions(args)).toMatchObject({ help: true, showSettings: false })
+})
+
+it('only the table of settings is folded, in pieces or as a whole, with and without colours', () => {
+  const table = [
+    'Your Worker has access to the following bindings:',
+    '\u001B[2mBinding\u001B[22m            Resource      Mode',
+    '\u001B[37menv.DB\u001B[39m (latchkey)  D1 Database   local',
+    'env.A_VERY_LONG_NAME  Environment Variable   local',
+    '  "its value, on the next line"',
+  ]
+  const lines = ['Using secrets', ...table, '', 'env.X is mentioned by the Worker', '  indented']
+  const folded = [
+    'Using secrets',
+    "2 settings and bindings: 'npm run dev -- --show-settings' lists them.",
+    '',
+    'env.X is mentioned by the Worker',
+    '  indented',
+  ]
+  const fold = createFold()
+  const inPieces = lines.map((line) => fold(`${line}\n`)).join('')
+  expect(inPieces).toBe(folded.map((line) => `${line}\n`).join(''))
+  expect(createFold()(lines.join('\n'))).toBe(folded.join('\n'))
 })
 
 it.each([

@@ -12,6 +12,7 @@ const OPTIONS = {
   env: { type: 'string', short: 'e' },
   'persist-to': { type: 'string' },
   'local-protocol': { type: 'string' },
+  'show-settings': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -31,6 +32,7 @@ export type DevOptions = {
   persistTo: string | undefined
   protocol: string
   help: boolean
+  showSettings: boolean
   /** What is passed on to wrangler unchanged. */
   others: string[]
 }
@@ -38,7 +40,6 @@ export type DevOptions = {
 /** Throws a usage error for options without a value, and for those that not all steps would follow. */
 export function parseDevOptions(args: string[]): DevOptions {
   refuseSwallowedOptions(args, OPTIONS, { max: 0 })
-  if (args[0] === 'help') args = ['--help']
   const { values, tokens } = parseArgs({ strict: false, tokens: true, args, options: OPTIONS })
   const refused = tokens.find((token) => token.kind === 'option' && REFUSED.has(token.name))
   if (refused?.kind === 'option')
@@ -60,7 +61,8 @@ export function parseDevOptions(args: string[]): DevOptions {
     env: read('env'),
     persistTo: read('persist-to'),
     protocol: read('local-protocol') ?? 'http',
-    help: values.help === true,
+    help: values.help === true || args[0] === 'help',
+    showSettings: values['show-settings'] === true,
     others,
   }
 }

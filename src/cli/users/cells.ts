@@ -27,7 +27,7 @@ export function readHash(cell: string): string {
 
 const TIME = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(?:Z|([+-]\d\d)(?::?(\d\d))?)?$/
 
-/** Returns a Unix time in seconds, null for an empty cell, and the cell itself when it is no time. Without a zone it is UTC. */
+/** Returns a Unix time in seconds, null for an empty cell, and the cell itself for anything else. Without a zone it is UTC. */
 export function readTime(cell: string): unknown {
   if (cell === '') return null
   if (/^\d+(\.\d+)?$/.test(cell)) return Math.floor(Number(cell)) // extract(epoch from …) has a fraction
