@@ -24,10 +24,20 @@ export function parseUserFile(text: string): UserFile {
   for (const { at, row, reason } of rows) {
     const parsed = reason === undefined ? parseRow(row) : { reason }
     const rejected = 'reason' in parsed ? parsed : findDuplicate(entries, parsed.user)
-    if (rejected) rejections.push({ at, username: readName(row), ...rejected })
+    if (rejected) rejections.push(toRejection(at, row, rejected))
     else if ('user' in parsed) entries.set(toKey(parsed.user), { at, user: parsed.user })
   }
   return { entries: [...entries.values()], rejections }
+}
+
+/** A row without a valid name is never skipped because of its hash: the columns may be in the wrong order. */
+function toRejection(
+  at: string,
+  row: unknown,
+  { reason, hash }: { reason: string; hash?: string },
+): Rejection {
+  const username = readName(row)
+  return { at, username, reason, ...(username !== undefined && hash !== undefined && { hash }) }
 }
 
 const toKey = ({ username }: FileUser) => foldUsername(username)
