@@ -218,3 +218,19 @@ it.each([
   expect(status).toBe(2)
   expect(stderr).toBe(`${message}\nHelp: npm run client -- --help\n`)
 })
+
+it('npm run client replaces an earlier client, and a file that is not of the client only with --yes', () => {
+  const root = mkdtempSync(join(tmpdir(), 'own-'))
+  const own = join(root, 'client.ts')
+  writeFileSync(own, "export const mine = 'kept'\n")
+  const refused = node('src/cli/client.ts', root)
+  expect(refused.status).toBe(2)
+  expect(refused.stderr).toBe(
+    `This replaces files that are not of the client: ${own}.\nNothing was changed: without a terminal, add --yes.\n`,
+  )
+  expect(readdirSync(root)).toEqual(['client.ts'])
+  expect(readFileSync(own, 'utf8')).toContain('kept')
+  expect(node('src/cli/client.ts', root, '--yes').status).toBe(0)
+  expect(readFileSync(own, 'utf8')).not.toContain('kept')
+  expect(node('src/cli/client.ts', root).status).toBe(0)
+})
