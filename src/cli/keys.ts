@@ -140,9 +140,8 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
 
 /** Asks before the previous key is deleted: no copy of it remains. */
 async function confirmDeletion(ring: Ring, options: Options): Promise<void> {
-  const where = options.remote
-    ? `the deployed Worker and ${ringFile(true, options.env)}`
-    : 'the file'
+  const file = ringFile(options.remote, options.env)
+  const where = options.remote ? `the deployed Worker and ${file}` : file
   await confirm(
     `${await describeRing(ring)}
 

@@ -129,7 +129,7 @@ describe('npm run keys -- rotate', () => {
     const { code, stdout, stderr } = await keys('rotate', 'retire')
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(
-      /JWT_SECRET_PREVIOUS {2}verifies {2}HS256 +kid .*\n\nThis deletes JWT_SECRET_PREVIOUS/,
+      /JWT_SECRET_PREVIOUS {2}verifies {2}HS256 +kid .*\n\nThis deletes JWT_SECRET_PREVIOUS from \.dev\.vars\. /,
     )
     expect(stderr).toContain('Nothing was changed: without a terminal, add --yes.')
     expect(stderr).not.toContain(CURRENT)
