@@ -12,8 +12,9 @@ import { generateSecret, readRing, ringFile, writeRing } from './cloudflare/ring
 import { runWrangler, startWrangler } from './cloudflare/wrangler.ts'
 import { announce } from './dev/announce.ts'
 import { claimDatabase } from './dev/only-server.ts'
-import { choosePort, parseDevOptions, toLocalUrl } from './dev/options.ts'
+import { choosePort, OPTION_NAMES, parseDevOptions, toLocalUrl } from './dev/options.ts'
 import { writeRotatingConfig } from './dev/rotating-config.ts'
+import { refuseTypos } from './dev/typo.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
 import { endWithParent } from './terminal/end-with-parent.ts'
 import { print } from './terminal/output.ts'
@@ -58,6 +59,7 @@ async function addDemoUser(target: Target): Promise<void> {
 await runCommand(async () => {
   const options = parseDevOptions(process.argv.slice(2))
   if (options.help) return print(HELP)
+  await refuseTypos(options.others, OPTION_NAMES)
   endWithParent()
   const { ip, persistTo, protocol } = options
   const port = await choosePort(options)

@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 
 import { createFold } from '../../src/cli/dev/fold-settings.ts'
-import { parseDevOptions, toLocalUrl } from '../../src/cli/dev/options.ts'
+import { OPTION_NAMES, parseDevOptions, toLocalUrl } from '../../src/cli/dev/options.ts'
 import { requireSecrets } from '../../src/cli/dev/rotating-config.ts'
+import { refuseTypos } from '../../src/cli/dev/typo.ts'
 import { freePort } from './dev-server.ts'
 import { createProject } from './project.ts'
 
@@ -122,6 +123,15 @@ it('--show-settings is not passed on to wrangler, and help asks for the help', (
   expect(parseDevOptions(['--show-settings'])).toMatchObject(shown)
   for (const args of [['help'], ['-h'], ['--help']])
     expect(parseDevOptions(args)).toMatchObject({ help: true, showSettings: false })
+})
+
+it('an unknown option of npm run dev is named with the nearest one, and the help of wrangler is not printed', async () => {
+  const message = 'Unknown option. Did you mean --port?\nHelp: npm run dev -- --help'
+  for (const args of [['--ports', '8799'], ['--ports=8799']])
+    await expect(refuseTypos(args, OPTION_NAMES)).rejects.toThrow(message)
+  const valid = ['--log-level', 'debug', '--logLevel=debug', '--no-bundle', '--no-live-reload']
+  const others = ['--var', 'A:b', '--x-provision', '--compatibility-flag', 'x', '--nothing-like-it']
+  await refuseTypos([...valid, ...others], OPTION_NAMES)
 })
 
 it('only the table of settings is folded, in pieces or as a whole, with and without colours', () => {

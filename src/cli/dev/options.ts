@@ -16,6 +16,8 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const
 
+export const OPTION_NAMES = Object.keys(OPTIONS)
+
 /** With these, wrangler would serve something else than what was prepared. */
 const REFUSED = new Set(['config', 'c', 'cwd', 'remote', 'env-file'])
 const FIRST_PORT = 8787
