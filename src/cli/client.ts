@@ -1,19 +1,26 @@
 // npm run client: writes the typed client into another project, which then needs only the package `hono`.
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
+import { parseArguments } from './terminal/arguments.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
 import { print, replaceFile } from './terminal/output.ts'
+import { confirm } from './terminal/prompt.ts'
+import { usageError } from './terminal/usage.ts'
 
 const HELP = `Usage: npm run client -- <folder>
 
 Writes the typed client into a folder of another project, as JavaScript and as
 TypeScript. Import client.js from there: Node, browsers and bundlers load the
-JavaScript, and tsc compiles the TypeScript. The client needs the package hono.`
+JavaScript, and tsc compiles the TypeScript. The client needs the package hono.
+
+  --yes       replace files that are not of the client without asking; needed
+              for that without a terminal
+  -h, --help  show this help`
 
 /** Without the extension. The entry is written to the top of the folder. */
 const MODULES = ['client/client', 'public/session', 'public/tabs', 'public/error-codes']
@@ -25,38 +32,68 @@ const TYPES = ['client/client', 'public/session']
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
 const TSC = join(dirname(manifest), 'bin', 'tsc')
 
+const OPTIONS = {
+  yes: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
 await runCommand(async () => {
-  const [target, ...others] = process.argv.slice(2)
-  if (target === '--help') return print(HELP)
-  if (!target || target.startsWith('-') || others.length > 0) throw new CommandError(HELP, 2)
+  const usage = { script: 'client', max: 1 }
+  const { values, positionals } = parseArguments(process.argv.slice(2), OPTIONS, usage)
+  const [target] = positionals
+  if (values.help) return print(HELP)
+  if (!target) throw usageError('Missing folder. Usage: npm run client -- <folder>', usage)
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'))
   try {
     const args = [TSC, '-p', 'src/client/tsconfig.json', '--outDir', folder]
     const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
     if (status !== 0) throw new CommandError(`The client does not compile:\n${stdout}`)
-    writeClient(folder, target)
+    await writeFiles(target, readClient(folder), values)
   } finally {
     rmSync(folder, { recursive: true })
   }
   print(`Wrote client.js, client.ts and what they import into ${target}`)
 })
 
-/** Writes what the compiler has written into `folder`. */
-function writeClient(folder: string, target: string): void {
+/** Returns the files of the client, by their paths, from what the compiler has written into `folder`. */
+function readClient(folder: string): [path: string, text: string][] {
   const read = (file: string) =>
     readFileSync(join(folder, file), 'utf8').replaceAll("'../public/", "'./public/")
-  const write = (file: string, text: string) => {
-    mkdirSync(dirname(join(target, file)), { recursive: true })
-    replaceFile(join(target, file), text)
-  }
-  for (const name of MODULES) {
+  const modules = MODULES.flatMap((name): [string, string][] => {
     // The comment would turn the check on in projects that lack the types of a browser.
     const code = read(`${name}.js`).replace('// @ts-check\n', '')
-    write(`${toTarget(name)}.js`, code)
-    write(`${toTarget(name)}.ts`, toTypeScript(code))
+    return [
+      [`${toTarget(name)}.js`, code],
+      [`${toTarget(name)}.ts`, toTypeScript(code)],
+    ]
+  })
+  const types = TYPES.map((name): [string, string] => [
+    `types/${toTarget(name)}.d.ts`,
+    `// @ts-nocheck\n${read(`${name}.d.ts`)}`,
+  ])
+  return [...modules, ...types]
+}
+
+/** Replaces an earlier client, and asks before it replaces anything else: `src` is easily typed for `src/latchkey`. */
+async function writeFiles(
+  target: string,
+  files: [path: string, text: string][],
+  options: { yes: boolean },
+): Promise<void> {
+  const foreign = files
+    .map(([path, text]) => ({ file: join(target, path), text }))
+    .filter(({ file, text }) => existsSync(file) && readFirstLine(file) !== text.split('\n')[0])
+    .map(({ file }) => file)
+  if (foreign.length > 0)
+    await confirm(`This replaces files that are not of the client: ${foreign.join(', ')}.`, options)
+  for (const [path, text] of files) {
+    mkdirSync(dirname(join(target, path)), { recursive: true })
+    replaceFile(join(target, path), text)
   }
-  for (const name of TYPES)
-    write(`types/${toTarget(name)}.d.ts`, `// @ts-nocheck\n${read(`${name}.d.ts`)}`)
+}
+
+function readFirstLine(file: string): string | undefined {
+  return readFileSync(file, 'utf8').split('\n')[0]
 }
 
 /**

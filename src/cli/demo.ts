@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { isHttpUrl, parseArguments } from './terminal/arguments.ts'
 import { CommandError, messageOf, runCommand } from './terminal/command-error.ts'
 import { print } from './terminal/output.ts'
+import { usageError } from './terminal/usage.ts'
 
 const HELP = `Usage: npm run demo [-- <url>]
 
@@ -51,16 +52,13 @@ async function runStep(url: string, { title, path, init, status, findDifference 
 }
 
 await runCommand(async () => {
-  const options = { help: { type: 'boolean' } } as const
-  const usage = { help: HELP, max: 1 }
+  const options = { help: { type: 'boolean', short: 'h' } } as const
+  const usage = { script: 'demo', max: 1 }
   const { values, positionals } = parseArguments(process.argv.slice(2), options, usage)
   if (values.help) return print(HELP)
   const url = positionals[0] ?? 'http://127.0.0.1:8787'
   if (!isHttpUrl(url))
-    throw new CommandError(
-      `'${url}' is not a URL that begins with http:// or https://.\n\n${HELP}`,
-      2,
-    )
+    throw usageError(`'${url}' is not a URL that begins with http:// or https://.`, usage)
 
   await runStep(url, {
     title: '1. The protected endpoint, without logging in',

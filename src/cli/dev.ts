@@ -12,8 +12,9 @@ import { generateSecret, readRing, ringFile, writeRing } from './cloudflare/ring
 import { runWrangler, startWrangler } from './cloudflare/wrangler.ts'
 import { announce } from './dev/announce.ts'
 import { claimDatabase } from './dev/only-server.ts'
-import { choosePort, parseDevOptions, toLocalUrl } from './dev/options.ts'
+import { choosePort, OPTION_NAMES, parseDevOptions, toLocalUrl } from './dev/options.ts'
 import { writeRotatingConfig } from './dev/rotating-config.ts'
+import { refuseTypos } from './dev/typo.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
 import { endWithParent } from './terminal/end-with-parent.ts'
 import { print } from './terminal/output.ts'
@@ -22,7 +23,10 @@ const HELP = `Usage: npm run dev [-- <options of wrangler dev>]
 
 Creates .dev.vars with a random secret, applies the migrations to the local
 database, adds the user cosmo / space-corgi if it has no users, and serves on
-http://127.0.0.1:8787. For another port: npm run dev -- --port 8799`
+http://127.0.0.1:8787. For another port: npm run dev -- --port 8799
+
+  --show-settings  list all settings and bindings of the Worker
+  -h, --help       show this help`
 
 /** Creates a random JWT_SECRET in .dev.vars, unless there is one. */
 async function createSecret(file: string): Promise<void> {
@@ -55,6 +59,7 @@ async function addDemoUser(target: Target): Promise<void> {
 await runCommand(async () => {
   const options = parseDevOptions(process.argv.slice(2))
   if (options.help) return print(HELP)
+  await refuseTypos(options.others, OPTION_NAMES)
   endWithParent()
   const { ip, persistTo, protocol } = options
   const port = await choosePort(options)
@@ -69,7 +74,8 @@ await runCommand(async () => {
 
   const config = writeRotatingConfig(Object.keys(readRing(vars)))
   const server = ['--ip', ip, '--port', String(port), '--local-protocol', protocol]
-  const child = startWrangler(['dev', ...server, ...steps, ...config, ...options.others], 'show')
+  const wrangler = ['dev', ...server, ...steps, ...config, ...options.others]
+  const child = startWrangler(wrangler, 'show', { foldsSettings: !options.showSettings })
   const stopped = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   child.once('exit', (code, signal) => {

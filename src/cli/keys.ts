@@ -20,6 +20,8 @@ import { readWranglerToml, toSettings } from './cloudflare/wrangler-toml.ts'
 import { lookUp, parseArguments } from './terminal/arguments.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
 import { print } from './terminal/output.ts'
+import { confirm } from './terminal/prompt.ts'
+import { missingCommand, unknownCommand, usageError } from './terminal/usage.ts'
 
 const HELP = `Usage: npm run keys -- <command> [options]
 
@@ -35,7 +37,9 @@ const HELP = `Usage: npm run keys -- <command> [options]
   --remote       use the deployed Worker, whose keys are kept in
                  .keys.production, instead of .dev.vars
   --env <name>   use the Worker of this wrangler environment
-  --help         show this help
+  --yes          delete the previous key without asking; needed for that
+                 without a terminal
+  -h, --help     show this help
 
 Each step sends all keys at once, so that no version of the Worker has only some
 of them. A rotation in one step would reject tokens wherever the old version
@@ -45,6 +49,9 @@ still runs.`
 const HINT = "Options come after '--': npm run keys -- rotate stage --alg EdDSA"
 const SPREAD_SECONDS = 60 // a deployment reaches every location
 const JWKS_SECONDS = 300 // max-age of /.well-known/jwks.json
+
+const SCRIPT = { script: 'keys' }
+const COMMANDS = ['generate', 'status', 'rotate']
 
 type Step = (ring: Ring, algorithm: Algorithm) => Promise<Ring> | Ring
 
@@ -72,6 +79,8 @@ const STEPS: Record<string, Step> = {
     return { JWT_SECRET: current }
   },
 }
+
+const ROTATIONS = Object.keys(STEPS).map((step) => `rotate ${step}`)
 
 /** Returns what to do next, when, and why. */
 async function adviceAfter(step: string, env: string | undefined): Promise<string> {
@@ -108,14 +117,14 @@ async function sendRing(ring: Ring, env: string | undefined): Promise<void> {
 }
 
 async function rotate(step: string | undefined, options: Options): Promise<void> {
-  const changeRing = step === undefined ? undefined : lookUp(STEPS, step)
-  if (!step || !changeRing)
-    throw new CommandError(
-      'Missing step. Usage: npm run keys -- rotate stage | promote | retire',
-      2,
-    )
+  if (!step)
+    throw usageError('Missing step. Usage: npm run keys -- rotate stage | promote | retire', SCRIPT)
+  const changeRing = lookUp(STEPS, step)
+  if (!changeRing) throw unknownCommand(`rotate ${step}`, ROTATIONS, SCRIPT)
   const file = ringFile(options.remote, options.env)
-  const ring = await changeRing(readRing(file), options.algorithm)
+  const current = readRing(file)
+  const ring = await changeRing(current, options.algorithm)
+  if (step === 'retire') await confirmDeletion(current, options)
   const staged = stageRing(file, ring)
   try {
     if (options.remote) await sendRing(ring, options.env)
@@ -127,6 +136,18 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
   print(await describeRing(ring))
   print(`\n${await adviceAfter(step, options.env)}`)
   if (!options.remote) print("Restart 'npm run dev' if it is running.")
+}
+
+/** Asks before the previous key is deleted: no copy of it remains. */
+async function confirmDeletion(ring: Ring, options: Options): Promise<void> {
+  const file = ringFile(options.remote, options.env)
+  const where = options.remote ? `the deployed Worker and ${file}` : file
+  await confirm(
+    `${await describeRing(ring)}
+
+This deletes JWT_SECRET_PREVIOUS from ${where}. Tokens that it signed are rejected from then on.`,
+    options,
+  )
 }
 
 /** Returns a line for each key of the ring, without the secrets. */
@@ -145,27 +166,29 @@ async function describeRing(ring: Ring): Promise<string> {
   return (await Promise.all(lines)).join('\n')
 }
 
-type Options = { remote: boolean; env: string | undefined; algorithm: Algorithm }
+type Options = { remote: boolean; env: string | undefined; algorithm: Algorithm; yes: boolean }
 
 const OPTIONS = {
   alg: { type: 'string', default: 'HS256' },
   remote: { type: 'boolean', default: false },
   env: { type: 'string' },
-  help: { type: 'boolean', default: false },
+  yes: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
 } as const
 
 await runCommand(async () => {
-  const usage = { help: HELP, max: 2, hint: HINT }
+  const usage = { ...SCRIPT, max: 2, hint: HINT }
   const { values, positionals } = parseArguments(process.argv.slice(2), OPTIONS, usage)
   const [command, step] = positionals
-  if (values.help || !command) return print(HELP)
+  if (values.help) return print(HELP)
+  if (!command) throw missingCommand(COMMANDS, SCRIPT)
+  if (!COMMANDS.includes(command)) throw unknownCommand(command, COMMANDS, SCRIPT)
   const algorithm = ALGORITHMS.find((name) => name === values.alg)
-  if (!algorithm) throw new CommandError(`--alg must be one of ${ALGORITHMS.join(', ')}.`, 2)
-  if (step && command !== 'rotate') throw new CommandError(`Too many arguments.\n\n${HELP}`, 2)
+  if (!algorithm) throw usageError(`--alg must be one of ${ALGORITHMS.join(', ')}.`, SCRIPT)
+  if (step && command !== 'rotate') throw usageError('Too many arguments.', SCRIPT)
   if (command === 'generate') return print(await generateSecret(algorithm))
   const env = await resolveEnvironment(values.env)
-  const options: Options = { remote: values.remote, env, algorithm }
+  const options: Options = { remote: values.remote, env, algorithm, yes: values.yes }
   if (command === 'rotate') return rotate(step, options)
-  if (command !== 'status') throw new CommandError(`Unknown command '${command}'.\n\n${HELP}`, 2)
   print(await describeRing(readRing(ringFile(options.remote, options.env))))
 })

@@ -47,13 +47,14 @@ const covers = (pattern: string, path: string) =>
 
 const HELP = `Usage: npm run openapi
 
-Writes the OpenAPI document to ${FILE}, from where the Worker serves it.`
+Writes the OpenAPI document to ${FILE}, from where the
+Worker serves it.`
 
 // npm starts it through start.js
 if (import.meta.main || process.argv[1] === fileURLToPath(import.meta.url))
   await runCommand(async () => {
-    const options = { help: { type: 'boolean' } } as const
-    const usage = { help: HELP, max: 0 }
+    const options = { help: { type: 'boolean', short: 'h' } } as const
+    const usage = { script: 'openapi', max: 0 }
     if (parseArguments(process.argv.slice(2), options, usage).values.help) return print(HELP)
     replaceFile(FILE, renderApi(await listOwnRoutes()))
     print(`Wrote ${FILE}`)

@@ -9,6 +9,7 @@ import { COMMANDS } from './users/commands.ts'
 import { exportUsers } from './users/export.ts'
 import { importUsers } from './users/import.ts'
 import { print } from './terminal/output.ts'
+import { missingCommand, unknownCommand, usageError } from './terminal/usage.ts'
 
 const HELP = `Usage: npm run users -- <command> [name] [options]
 
@@ -16,8 +17,8 @@ const HELP = `Usage: npm run users -- <command> [name] [options]
                                  terminal or from standard input
   list [<prefix>]                list users, or those whose names begin with the
                                  prefix, regardless of case
-  add <name> --invite            create a user who chooses the password, and print
-                                 a link for them that works once
+  add <name> --invite            create a user who chooses the password, and
+                                 print a link for them that works once
   reset <name>                   print such a link for a user who forgot theirs
   passwd <name>                  set a new password
   roles <name> [--role <role>]…  set the roles; without --role, remove all
@@ -38,10 +39,14 @@ passwd, roles, disable and remove also revoke the user's sessions.
   --remote      use the production database instead of the local one
   --env <name>  use the database of this wrangler environment
   --json        print one JSON document, for scripts: npm run -s users -- …
-  --yes         remove users or log everyone out without asking
-  --help        show this help`
+  --role <r>    a role; several are separated by commas, or --role is repeated
+  --yes         remove users, take roles or log everyone out without asking;
+                needed for that without a terminal
+  -h, --help    show this help`
 
 const NO_PASSWORDS = 'Never pass a password as an argument: the command asks for it.'
+const SCRIPT = { script: 'users' }
+const VERBS = [...Object.keys(COMMANDS), 'import', 'export']
 const MAX_LIMIT = 10_000
 const OPTIONS = {
   ...TARGET_OPTIONS,
@@ -62,24 +67,27 @@ function parseUsername(name: string): string {
 function parseLimit(text: string): number {
   const limit = /^\d+$/.test(text) ? Number(text) : 0
   if (limit >= 1 && limit <= MAX_LIMIT) return limit
-  throw new CommandError(`--limit must be between 1 and ${MAX_LIMIT}.\n\n${HELP}`, 2)
+  throw usageError(`--limit must be between 1 and ${MAX_LIMIT}.`, SCRIPT)
 }
 
 await runCommand(async () => {
   const args = process.argv.slice(2)
   if (args[0] === 'import') return importUsers(args.slice(1))
   if (args[0] === 'export') return exportUsers(args.slice(1))
-  const usage = { help: HELP, max: args.includes('--everyone') ? 1 : 2, hint: NO_PASSWORDS }
+  const usage = { ...SCRIPT, max: args.includes('--everyone') ? 1 : 2, hint: NO_PASSWORDS }
   const { values, positionals } = parseArguments(args, OPTIONS, usage)
   const [verb, name = ''] = positionals
-  if (values.help || !verb) return print(HELP)
+  if (values.help) return print(HELP)
+  if (!verb) throw missingCommand(VERBS, SCRIPT)
   const command = lookUp(COMMANDS, verb)
-  if (!command) throw new CommandError(`Unknown command '${verb}'.\n\n${HELP}`, 2)
+  if (!command && VERBS.includes(verb))
+    throw usageError(`'${verb}' comes before its options.`, SCRIPT)
+  if (!command) throw unknownCommand(verb, VERBS, SCRIPT)
   if (values.everyone && command.argument !== 'name or everyone')
-    throw new CommandError(`'${verb}' does not accept --everyone.\n\n${HELP}`, 2)
+    throw usageError(`'${verb}' does not accept --everyone.`, SCRIPT)
   const needsName = command.argument !== 'prefix' && !values.everyone
   if (needsName && !name)
-    throw new CommandError(`Missing username. Usage: npm run users -- ${verb} <name>`, 2)
+    throw usageError(`Missing username. Usage: npm run users -- ${verb} <name>`, SCRIPT)
   const target = needsName ? parseUsername(name) : name
   const env = await resolveEnvironment(values.env)
   const options = { ...values, env, limit: parseLimit(values.limit) }

@@ -1,10 +1,18 @@
-// Revoking all sessions of all users, on the command line: nothing of it is in the Worker's bundle.
+// All sessions of all users, counted and revoked on the command line: nothing of it is in the Worker's bundle.
 
 import { change, select } from './query.ts'
 import { EVERYONE, NO_USER } from './session-revocation.ts'
 
 const NEVER = 9_999_999_999
 const BATCH_ROWS = 20_000
+
+/** Returns how many live sessions there are, and of how many users. */
+export async function countEveryone(db: D1Database): Promise<{ sessions: number; users: number }> {
+  const sql = `SELECT count(*) AS sessions, count(DISTINCT user_id) AS users FROM sessions
+    WHERE revoked_at IS NULL AND expires_at > unixepoch()`
+  const [counts] = await select<{ sessions: number; users: number }>(db, sql, [])
+  return counts ?? { sessions: 0, users: 0 }
+}
 
 /**
  * Revokes all sessions of all users; returns how many. One row represents them in `listRevoked`,

@@ -209,8 +209,28 @@ it('Node runs TypeScript that imports the client, without a build', () => {
   expect(node(join(root, 'src', 'main.ts')).stdout).toBe('https://latchkey.test/protected\n')
 })
 
-it.each([[[]], [['--folder', 'x']], [['a', 'b']]])('the arguments %j show the usage', (args) => {
+it.each([
+  [[], 'Missing folder. Usage: npm run client -- <folder>'],
+  [['--folder', 'x'], 'Unknown option.'],
+  [['a', 'b'], 'Too many arguments.'],
+])('the arguments %j are wrong usage, which a short message explains', (args, message) => {
   const { status, stderr } = node('src/cli/client.ts', ...args)
   expect(status).toBe(2)
-  expect(stderr).toContain('Usage: npm run client -- <folder>')
+  expect(stderr).toBe(`${message}\nHelp: npm run client -- --help\n`)
+})
+
+it('npm run client replaces an earlier client, and a file that is not of the client only with --yes', () => {
+  const root = mkdtempSync(join(tmpdir(), 'own-'))
+  const own = join(root, 'client.ts')
+  writeFileSync(own, "export const mine = 'kept'\n")
+  const refused = node('src/cli/client.ts', root)
+  expect(refused.status).toBe(2)
+  expect(refused.stderr).toBe(
+    `This replaces files that are not of the client: ${own}.\nNothing was changed: without a terminal, add --yes.\n`,
+  )
+  expect(readdirSync(root)).toEqual(['client.ts'])
+  expect(readFileSync(own, 'utf8')).toContain('kept')
+  expect(node('src/cli/client.ts', root, '--yes').status).toBe(0)
+  expect(readFileSync(own, 'utf8')).not.toContain('kept')
+  expect(node('src/cli/client.ts', root).status).toBe(0)
 })

@@ -232,6 +232,37 @@ it(
 )
 
 it(
+  'npm run deploy -- --dry-run shows the whole plan without a login, and sends nothing',
+  async () => {
+    const { project, cloudflare, deploy, snapshot, end } = await startStory()
+    const before = await snapshot()
+    const home = project.folder
+    const nobody = { CLOUDFLARE_API_TOKEN: '', HOME: home, XDG_CONFIG_HOME: home }
+    const { code, stdout, stderr } = await deploy(['--dry-run'], nobody)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(
+      new RegExp(
+        [
+          'Settings … valid.*',
+          'Login … not logged in, so what exists already is unknown',
+          'Database … latchkey would be created unless it exists, and its id written into wrangler.toml',
+          `Migrations … would be applied unless they are: ${readdirSync('src/db/migrations').join(', ')}`,
+          'Secret … would be created in .keys.production unless the Worker has one',
+          'Deployment … would be done: the Worker builds',
+          'Readiness … would be checked at the URL that wrangler reports',
+          '',
+          "Nothing has been changed. Before you deploy: 'npx wrangler login'.",
+        ].join('\n'),
+      ),
+    )
+    expect(await snapshot()).toEqual(before)
+    expect(cloudflare.asked).toEqual([])
+    await end()
+  },
+  2 * MINUTES,
+)
+
+it(
   'npm run deploy -- --env staging prints the lines missing in wrangler.toml, and with them deploys a separate environment',
   async () => {
     const { project, cloudflare, deploy, read, end } = await startStory()
@@ -358,5 +389,5 @@ it.each([
   const { code, stderr } = await project.run('deploy', args)
   expect(code).toBe(2)
   expect(stderr).toContain(message)
-  expect(stderr).toContain('Usage: npm run deploy')
+  expect(stderr).toContain('\nHelp: npm run deploy -- --help\n')
 })

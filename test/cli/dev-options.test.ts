@@ -6,8 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describe, expect, it } from 'vitest'
 
-import { parseDevOptions, toLocalUrl } from '../../src/cli/dev/options.ts'
+import { createFold } from '../../src/cli/dev/fold-settings.ts'
+import { OPTION_NAMES, parseDevOptions, toLocalUrl } from '../../src/cli/dev/options.ts'
 import { requireSecrets } from '../../src/cli/dev/rotating-config.ts'
+import { refuseTypos } from '../../src/cli/dev/typo.ts'
 import { freePort } from './dev-server.ts'
 import { createProject } from './project.ts'
 
@@ -114,6 +116,44 @@ it('what npm run dev does not know reaches wrangler unchanged', () => {
   ]
   const others = ['--log-level', 'debug', '--inspector-port=0', '--var', 'A:b']
   expect(parseDevOptions(args)).toMatchObject({ port: '1', env: 'a', others })
+})
+
+it('--show-settings is not passed on to wrangler, and help asks for the help', () => {
+  const shown = { showSettings: true, others: [], help: false }
+  expect(parseDevOptions(['--show-settings'])).toMatchObject(shown)
+  for (const args of [['help'], ['-h'], ['--help']])
+    expect(parseDevOptions(args)).toMatchObject({ help: true, showSettings: false })
+})
+
+it('an unknown option of npm run dev is named with the nearest one, and the help of wrangler is not printed', async () => {
+  const message = 'Unknown option. Did you mean --port?\nHelp: npm run dev -- --help'
+  for (const args of [['--ports', '8799'], ['--ports=8799']])
+    await expect(refuseTypos(args, OPTION_NAMES)).rejects.toThrow(message)
+  const valid = ['--log-level', 'debug', '--logLevel=debug', '--no-bundle', '--no-live-reload']
+  const others = ['--var', 'A:b', '--x-provision', '--compatibility-flag', 'x', '--nothing-like-it']
+  await refuseTypos([...valid, ...others], OPTION_NAMES)
+})
+
+it('only the table of settings is folded, in pieces or as a whole, with and without colours', () => {
+  const table = [
+    'Your Worker has access to the following bindings:',
+    '\u001B[2mBinding\u001B[22m            Resource      Mode',
+    '\u001B[37menv.DB\u001B[39m (latchkey)  D1 Database   local',
+    'env.A_VERY_LONG_NAME  Environment Variable   local',
+    '  "its value, on the next line"',
+  ]
+  const lines = ['Using secrets', ...table, '', 'env.X is mentioned by the Worker', '  indented']
+  const folded = [
+    'Using secrets',
+    "2 settings and bindings: 'npm run dev -- --show-settings' lists them.",
+    '',
+    'env.X is mentioned by the Worker',
+    '  indented',
+  ]
+  const fold = createFold()
+  const inPieces = lines.map((line) => fold(`${line}\n`)).join('')
+  expect(inPieces).toBe(folded.map((line) => `${line}\n`).join(''))
+  expect(createFold()(lines.join('\n'))).toBe(folded.join('\n'))
 })
 
 it.each([

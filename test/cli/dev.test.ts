@@ -49,6 +49,18 @@ describe('npm run dev on a fresh clone', () => {
     expect(shown).toContain('{"message":"This is a protected route, and you are authenticated!"}')
   })
 
+  it('ends its output with the address of the page and these commands, and folds the table of settings', () => {
+    const url = `http://127.0.0.1:${port}`
+    const end = dev.output().slice(dev.output().indexOf('\nOpen the page'))
+    expect(end).toMatch(
+      new RegExp(`^\nOpen the page, which shows each step: ${url}\n[^]*Bearer \\$TOKEN"\n\n$`),
+    )
+    expect(dev.output()).toMatch(
+      /\n\d+ settings and bindings: 'npm run dev -- --show-settings' lists/,
+    )
+    expect(dev.output()).not.toMatch(/env\.\w/)
+  })
+
   it('serves a Worker that passes npm run demo', async () => {
     const { code, stdout } = await project.run('demo', [`http://127.0.0.1:${port}`])
     expect(code).toBe(0)

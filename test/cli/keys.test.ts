@@ -58,7 +58,7 @@ describe('npm run keys -- rotate', () => {
     project.write('.dev.vars', `OTHER=kept\nJWT_SECRET=${CURRENT}\n`)
     let shown = ''
     for (const step of ['stage', 'promote', 'retire']) {
-      const { code, stdout, stderr } = await keys('rotate', step, '--alg', 'EdDSA')
+      const { code, stdout, stderr } = await keys('rotate', step, '--alg', 'EdDSA', '--yes')
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       shown += stdout
     }
@@ -107,7 +107,7 @@ describe('npm run keys -- rotate', () => {
     expect((await keys('rotate', 'promote')).code).toBe(0)
     const promoted = { JWT_SECRET: next, JWT_SECRET_PREVIOUS: before.JWT_SECRET }
     expect(readVars()).toEqual({ ...before, ...promoted })
-    expect((await keys('rotate', 'retire')).code).toBe(0)
+    expect((await keys('rotate', 'retire', '--yes')).code).toBe(0)
     expect(readVars()).toEqual({ ...before, JWT_SECRET: next })
   })
 
@@ -123,11 +123,24 @@ describe('npm run keys -- rotate', () => {
     expect(existsSync(join(project.folder, 'calls.jsonl'))).toBe(false)
   })
 
+  it('retire shows what it deletes, and without a terminal and --yes changes nothing', async () => {
+    const ring = `JWT_SECRET='${CURRENT}'\nJWT_SECRET_PREVIOUS='${CURRENT}'\n`
+    project.write('.dev.vars', ring)
+    const { code, stdout, stderr } = await keys('rotate', 'retire')
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(
+      /JWT_SECRET_PREVIOUS {2}verifies {2}HS256 +kid .*\n\nThis deletes JWT_SECRET_PREVIOUS from \.dev\.vars\. /,
+    )
+    expect(stderr).toContain('Nothing was changed: without a terminal, add --yes.')
+    expect(stderr).not.toContain(CURRENT)
+    expect(read('.dev.vars')).toBe(ring)
+  })
+
   it('--remote sends the whole ring with one wrangler secret bulk per step, on standard input', async () => {
     const calls = project.standInForWrangler(LOGIN)
     project.write('.keys.production', `JWT_SECRET='${CURRENT}'\n`)
     for (const step of ['stage', 'promote', 'retire'])
-      expect((await remote(['rotate', step])).code).toBe(0)
+      expect((await remote(['rotate', step, '--yes'])).code).toBe(0)
     const sent = calls().filter(({ args }) => args[0] === 'secret')
     expect(sent.map(({ args }) => args)).toEqual([1, 2, 3].map(() => ['secret', 'bulk']))
     const [staged, promoted, retired] = sent.map(({ stdin }) => JSON.parse(stdin))

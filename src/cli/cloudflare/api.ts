@@ -9,6 +9,12 @@ const HOW_TO_LOG_IN =
 
 type Envelope = { success: boolean; errors?: { code: number; message: string }[]; result: unknown }
 
+export class NotLoggedIn extends CommandError {
+  constructor() {
+    super(`Not logged in to Cloudflare: ${HOW_TO_LOG_IN}`)
+  }
+}
+
 /** An error response of the API, with its codes. */
 export class ApiError extends CommandError {
   readonly codes: number[]
@@ -40,7 +46,7 @@ export async function openApi(namedAccount: string | undefined): Promise<Api> {
 
 async function readCredentials(): Promise<Record<string, string>> {
   const { ok, stdout } = await runWrangler(['auth', 'token', '--json'], 'keep')
-  if (!ok) throw new CommandError(`Not logged in to Cloudflare: ${HOW_TO_LOG_IN}`)
+  if (!ok) throw new NotLoggedIn()
   const auth = JSON.parse(stdout) as Record<'type' | 'token' | 'key' | 'email', string>
   return auth.type === 'api_key'
     ? { 'X-Auth-Key': auth.key, 'X-Auth-Email': auth.email }

@@ -10,17 +10,26 @@ const folder = dirname(manifest)
 // bin/wrangler.js is a process that starts this one, and exits with 0 when a signal ends it.
 const CLI = join(folder, 'wrangler-dist', 'cli.js')
 const BIN = existsSync(CLI) ? CLI : join(folder, 'bin', 'wrangler.js')
-const { href } = new URL('../terminal/end-with-parent.ts', import.meta.url)
-const script = `import { endWithParent } from '${href}'; endWithParent()`
-const PRELOAD = `data:text/javascript,${encodeURIComponent(script)}`
+const END_WITH_PARENT = toImport('../terminal/end-with-parent.ts', 'endWithParent')
+const FOLD_SETTINGS = toImport('../dev/fold-settings.ts', 'foldSettings')
+
+/** Returns Node's option that calls a function of a module first. */
+function toImport(path: string, name: string): string {
+  const { href } = new URL(path, import.meta.url)
+  const script = `import { ${name} } from '${href}'; ${name}()`
+  return `--import=data:text/javascript,${encodeURIComponent(script)}`
+}
+
+type Settings = { env?: Record<string, string>; foldsSettings?: boolean }
 
 /** Starts wrangler. `show` gives it the terminal; `keep` pipes its output. */
 export function startWrangler(
   args: string[],
   output: 'show' | 'keep',
-  env: Record<string, string> = {},
+  { env = {}, foldsSettings = false }: Settings = {},
 ) {
-  return spawn(process.execPath, ['--no-warnings', '--import', PRELOAD, BIN, ...args], {
+  const imports = [END_WITH_PARENT, ...(foldsSettings ? [FOLD_SETTINGS] : [])]
+  return spawn(process.execPath, ['--no-warnings', ...imports, BIN, ...args], {
     stdio: output === 'show' ? 'inherit' : 'pipe',
     env: {
       // wrangler downloads an example of `request.cf`, and prints stack traces when it is offline.
@@ -44,7 +53,7 @@ export function runWrangler(
   output: 'show' | 'keep',
   { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {},
 ): Promise<{ ok: boolean; stdout: string; stderr: string }> {
-  const child = startWrangler(args, output, env)
+  const child = startWrangler(args, output, { env })
   let stdout = ''
   let stderr = ''
   child.stdin?.end(input)

@@ -8,31 +8,39 @@ import { print } from '../terminal/output.ts'
 
 const INTERVAL_MS = 200
 
-/** Waits until the Worker responds, then prints example requests. */
+/** Waits until the Worker responds, then prints what to try. */
 export async function announce(url: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    if (await responds(url)) return print(toCurl(url))
-    await sleep(INTERVAL_MS)
+    const type = await requestType(url)
+    await sleep(INTERVAL_MS) // also for wrangler, which still reports this request
+    if (type !== undefined)
+      return print(type.startsWith('text/html') ? toPage(url) + toCurl(url) : toCurl(url))
   }
 }
 
-/** The certificate of wrangler is its own, so none is checked. */
-const responds = (url: string) =>
-  new Promise<boolean>((resolve) => {
+/** Returns the content type of the response; undefined when nothing listens. The certificate of wrangler is its own, so none is checked. */
+const requestType = (url: string) =>
+  new Promise<string | undefined>((resolve) => {
     const isHttps = url.startsWith('https:')
     const request = isHttps ? requestHttps(url, { rejectUnauthorized: false }) : requestHttp(url)
-    request.once('error', () => resolve(false)) // not listening yet
+    request.once('error', () => resolve(undefined)) // not listening yet
     request.once('response', (response) => {
       response.resume()
-      resolve(true)
+      resolve(response.headers['content-type'] ?? '')
     })
     request.end()
   })
 
+/** Only for a Worker with the assets in wrangler.toml. */
+const toPage = (url: string) => `
+Open the page, which shows each step: ${url}
+The API, to try in the browser:       ${url}/docs/
+`
+
 function toCurl(url: string): string {
   const curl = url.startsWith('https:') ? 'curl -k' : 'curl'
   return `
-Try it, in another terminal:
+In another terminal:
 
   ${curl} -i ${url}/protected
   TOKEN=$(${curl} -s ${url}/login --json '{"username":"cosmo","password":"space-corgi"}' | cut -d'"' -f4)

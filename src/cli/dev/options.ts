@@ -12,8 +12,11 @@ const OPTIONS = {
   env: { type: 'string', short: 'e' },
   'persist-to': { type: 'string' },
   'local-protocol': { type: 'string' },
-  help: { type: 'boolean' },
+  'show-settings': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const
+
+export const OPTION_NAMES = Object.keys(OPTIONS)
 
 /** With these, wrangler would serve something else than what was prepared. */
 const REFUSED = new Set(['config', 'c', 'cwd', 'remote', 'env-file'])
@@ -31,6 +34,7 @@ export type DevOptions = {
   persistTo: string | undefined
   protocol: string
   help: boolean
+  showSettings: boolean
   /** What is passed on to wrangler unchanged. */
   others: string[]
 }
@@ -59,7 +63,8 @@ export function parseDevOptions(args: string[]): DevOptions {
     env: read('env'),
     persistTo: read('persist-to'),
     protocol: read('local-protocol') ?? 'http',
-    help: values.help === true,
+    help: values.help === true || args[0] === 'help',
+    showSettings: values['show-settings'] === true,
     others,
   }
 }

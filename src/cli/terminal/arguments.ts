@@ -4,43 +4,59 @@ import { parseArgs, type ParseArgsConfig } from 'node:util'
 
 import { CommandError } from './command-error.ts'
 import { toCommand } from './quote.ts'
+import { findNearest, type Script, usageError } from './usage.ts'
 
 /** The options of every command about users. */
 export const TARGET_OPTIONS = {
   remote: { type: 'boolean', default: false },
   env: { type: 'string' },
   json: { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
 } as const
 
 type Options = NonNullable<ParseArgsConfig['options']>
 
-/** `command` is what comes before `args` on the command line. */
-type Usage = { help: string; max: number; hint?: string; command?: string[] }
+type Usage = Script & { max: number; hint?: string }
 
 /**
- * Parses `args` with at most `max` positional arguments. Throws a usage error with `hint` and `help`,
- * which never repeats an argument: it may be a password or a secret.
+ * Parses `args` with at most `max` positional arguments; `help` as the first one is `--help`. Throws a usage
+ * error with `hint`, which never repeats an argument: it may be a password or a secret.
  */
 export function parseArguments<Config extends Options>(
   args: string[],
   options: Config,
-  { help, max, hint = '', command = [] }: Usage,
+  { max, hint = '', ...script }: Usage,
 ) {
-  refuseSwallowedOptions(args, options, { max, command })
-  const parsed = parseOptions(args, options)
-  const problem = parsed ? 'Too many arguments.' : 'Unknown option, or an option without a value.'
-  if (!parsed || parsed.positionals.length > max)
-    throw new CommandError(`${problem}${hint && ` ${hint}`}\n\n${help}`, 2)
-  return parsed
+  refuseSwallowedOptions(args, options, { max, ...script })
+  const fail = (...problem: string[]) => usageError(problem.filter(Boolean).join(' '), script)
+  const loose = parseArgs({ args, options, allowPositionals: true, strict: false, tokens: true })
+  const tokens: Token[] = loose.tokens.flatMap((token) => (token.kind === 'option' ? token : []))
+  const unknown = tokens.find(({ name }) => !lookUp(options, name))
+  if (unknown) throw fail('Unknown option.', suggest(unknown, options) || hint)
+  const problem = tokens.map((token) => validateValue(token, options)).find(Boolean)
+  if (problem) throw fail(problem)
+  const isHelp = loose.positionals[0] === 'help' && !script.command
+  const known = isHelp ? ['--help'] : args
+  const { values, positionals } = parseArgs({ args: known, options, allowPositionals: true })
+  if (positionals.length > max) throw fail('Too many arguments.', hint)
+  return { values, positionals }
 }
 
-function parseOptions<Config extends Options>(args: string[], options: Config) {
-  try {
-    return parseArgs({ args, options, allowPositionals: true })
-  } catch {
-    return undefined // a TypeError whose message repeats the argument
-  }
+type Token = { name: string; value?: string | undefined; inlineValue?: boolean | undefined }
+
+function suggest({ name }: Token, options: Options): string {
+  const nearest = findNearest(name, Object.keys(options))
+  return nearest ? `Did you mean --${nearest}?` : ''
+}
+
+/** Returns what is wrong with the value of an option. parseArgs would repeat the value. */
+function validateValue({ name, value, inlineValue }: Token, options: Options) {
+  const needsValue = options[name]?.type === 'string'
+  if (!needsValue) return value === undefined ? undefined : `--${name} does not take a value.`
+  if (value === undefined) return `--${name} needs a value.`
+  return inlineValue || !/^-./.test(value)
+    ? undefined
+    : `--${name} needs a value. One that begins with a hyphen follows '=', as in --${name}=-x`
 }
 
 /** Returns an entry of a table, never what every object inherits, such as `constructor`. */

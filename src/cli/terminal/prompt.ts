@@ -14,8 +14,8 @@ async function ask(question: string, hidden: boolean): Promise<string> {
   if (hidden) process.stderr.write(question) // only now does the terminal no longer echo what is typed
   try {
     return await new Promise((resolve, reject) => {
-      terminal.once('SIGINT', () => reject(new CommandError('Cancelled.', 130))) // Ctrl+C
-      const cancel = () => reject(new CommandError('Cancelled.'))
+      const cancel = () => reject(new CommandError('Cancelled.', 130))
+      terminal.once('SIGINT', cancel) // Ctrl+C
       terminal.once('close', cancel) // Ctrl+D: Node would wait forever
       terminal.question(hidden ? '' : question).then(resolve, cancel)
     })
@@ -25,16 +25,26 @@ async function ask(question: string, hidden: boolean): Promise<string> {
   }
 }
 
-/** Asks twice for a new password; without a terminal, reads the first line of standard input. */
-export async function readNewPassword(): Promise<string> {
+/** `rules` are shown before anything is typed; `validate` returns why a password is not allowed. */
+type NewPassword = { rules: string; validate: (password: string) => Promise<string | undefined> }
+
+/**
+ * Asks for a new password until it is allowed, and then for the same again; without a terminal, reads the first line
+ * of standard input, which is not validated.
+ */
+export async function readNewPassword({ rules, validate }: NewPassword): Promise<string> {
   if (!process.stdin.isTTY) {
     const [line = ''] = decode(await buffer(process.stdin)).split(/\r?\n/)
     return line
   }
-  const password = await ask('New password: ', true)
-  if ((await ask('Repeat the password: ', true)) !== password)
-    throw new CommandError("Passwords don't match.")
-  return password
+  process.stderr.write(`${rules}\n`)
+  for (;;) {
+    const password = await ask('New password: ', true)
+    const problem = await validate(password)
+    if (problem) process.stderr.write(`${problem} Choose another, or press Ctrl+C.\n`)
+    else if ((await ask('Repeat the password: ', true)) === password) return password
+    else process.stderr.write("Passwords don't match. Try again, or press Ctrl+C.\n")
+  }
 }
 
 /** Throws for anything but UTF-8: replaced characters would make different passwords equal. */
@@ -48,8 +58,15 @@ function decode(bytes: Uint8Array): string {
   throw new CommandError('The password on standard input is not UTF-8.')
 }
 
-/** Asks for a yes. Returns true without asking when there is no terminal. */
-export async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) return true
-  return /^y(es)?$/i.test(await ask(`${question} [y/N] `, false))
+/**
+ * Shows what a command is about to do, and asks, unless `yes` is the answer already. Throws a CommandError after
+ * anything but a yes, and without a terminal.
+ */
+export async function confirm(change: string, { yes }: { yes: boolean }): Promise<void> {
+  if (yes) return
+  if (!process.stdin.isTTY)
+    throw new CommandError(`${change}\nNothing was changed: without a terminal, add --yes.`, 2)
+  process.stderr.write(`${change}\n`)
+  if (!/^y(es)?$/i.test(await ask('Continue? [y/N] ', false)))
+    throw new CommandError('Nothing was changed.')
 }

@@ -2,17 +2,16 @@
 
 import { type Code, createResetCode, inviteUser } from '../../auth/codes/codes.ts'
 import { createUser, removeUser, requireUser, updateUser } from '../../auth/users.ts'
-import { Roles, ROLE_RULE } from '../../contract/requests.ts'
 import type { SessionListResponse, UserResponse } from '../../contract/responses.ts'
 import { markEveryoneRevoked } from '../../db/everyone.ts'
 import { listSessions, type SessionEntry } from '../../db/sessions.ts'
 import { listUsers, type User } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'
-import { CommandError } from '../terminal/command-error.ts'
 import { quoteAlways } from '../terminal/quote.ts'
-import { confirm, readNewPassword } from '../terminal/prompt.ts'
 import { toDay, toMinute, toTable } from '../terminal/table.ts'
+import { confirmLogoutOfEveryone, confirmRemoval, confirmRoles } from './losses.ts'
+import { askForPassword, parseRoles, requireFreeName } from './new-user.ts'
 
 export type Options = Target & {
   invite: boolean
@@ -44,13 +43,13 @@ const changing = (done: string, change: Run<unknown>): Command => ({
 type Change = Parameters<typeof updateUser>[1]['change']
 
 /** Returns a command that updates the user and revokes their sessions. It may demote the last admin: `add` creates another. */
-const updating = (done: string, toChange: (options: Options) => Change | Promise<Change>) =>
+const updating = (done: string, toChange: Run<Change>) =>
   changing(done, async (isolate, username, options) => {
-    const change = await toChange(options)
+    const change = await toChange(isolate, username, options)
     return updateUser(isolate, { username, keepLastAdmin: false, change }, now())
   })
 
-const revokeSessions = updating('sessions revoked', () => ({}))
+const revokeSessions = updating('sessions revoked', async () => ({}))
 
 export const COMMANDS: Record<string, Command> = {
   add: {
@@ -63,7 +62,8 @@ export const COMMANDS: Record<string, Command> = {
           publicUrl: isolate.settings.PUBLIC_URL,
           options,
         })
-      const password = await readNewPassword()
+      await requireFreeName(isolate, username)
+      const password = await askForPassword(isolate, username)
       await createUser(isolate, { username, roles, password }, now())
       return { text: `${username}: created`, json: { ok: true, username } }
     },
@@ -91,7 +91,11 @@ export const COMMANDS: Record<string, Command> = {
           toDay(disabledAt),
         ]),
       )
-      return { text: table + toNextHint(next), json: { users: users.map(toUserJson), next } }
+      const none = prefix
+        ? `There is no user whose name begins with '${prefix}'.`
+        : "There are no users. 'npm run users -- add <name>' creates one."
+      const text = users.length > 0 ? table + toNextHint(next) : after ? 'No more users.' : none
+      return { text, json: { users: users.map(toUserJson), next } }
     },
   },
   sessions: {
@@ -109,8 +113,9 @@ export const COMMANDS: Record<string, Command> = {
           entry.userAgent,
         ]),
       )
+      const none = after ? 'No more sessions.' : `${name} is not logged in anywhere.`
       return {
-        text: table + toNextHint(next),
+        text: entries.length > 0 ? table + toNextHint(next) : none,
         json: { sessions: entries.map(toSessionJson), next },
       }
     },
@@ -119,8 +124,7 @@ export const COMMANDS: Record<string, Command> = {
     argument: 'name or everyone',
     async run(isolate, name, options) {
       if (!options.everyone) return revokeSessions.run(isolate, name, options)
-      if (!options.yes && !(await confirm('Log everyone out?')))
-        throw new CommandError('Nobody was logged out.')
+      await confirmLogoutOfEveryone(isolate, options)
       const sessions = await markEveryoneRevoked(isolate.db)
       return {
         text: `everyone: ${sessions} ${sessions === 1 ? 'session' : 'sessions'} revoked`,
@@ -128,15 +132,19 @@ export const COMMANDS: Record<string, Command> = {
       }
     },
   },
-  passwd: updating('password changed, sessions revoked', async () => ({
-    password: await readNewPassword(),
-  })),
-  roles: updating('roles set, sessions revoked', ({ role }) => ({ roles: parseRoles(role) })),
-  disable: updating('disabled, sessions revoked', () => ({ disabled: true })),
-  enable: updating('enabled', () => ({ disabled: false })),
-  remove: changing('removed, sessions revoked', async (isolate, username, { yes }) => {
-    if (!yes && !(await confirm(`Remove ${username}?`)))
-      throw new CommandError('No user was removed.')
+  passwd: updating('password changed, sessions revoked', async (isolate, username) => {
+    await requireUser(isolate, username)
+    return { password: await askForPassword(isolate, username) }
+  }),
+  roles: updating('roles set, sessions revoked', async (isolate, username, options) => {
+    const roles = parseRoles(options.role)
+    await confirmRoles(isolate, { username, roles }, options)
+    return { roles }
+  }),
+  disable: updating('disabled, sessions revoked', async () => ({ disabled: true })),
+  enable: updating('enabled', async () => ({ disabled: false })),
+  remove: changing('removed, sessions revoked', async (isolate, username, options) => {
+    await confirmRemoval(isolate, username, options)
     return removeUser(isolate, { username, keepLastAdmin: false }, now())
   }),
 }
@@ -155,12 +163,6 @@ function toCodeOutput(
     text: `${done}, once, until ${toMinute(expiresAt)} UTC:\n\n  ${how}\n\nHand it over by a channel that only the user reads. It is shown only here.`,
     json: { ok: true, code, expires_at: expiresAt, ...(link && { link }) },
   }
-}
-
-function parseRoles(roles: string[]): string[] {
-  const { data } = Roles.safeParse(roles)
-  if (data) return data
-  throw new CommandError(`Invalid roles. Allowed are ${ROLE_RULE}.`)
 }
 
 const toNextHint = (next: string | null): string =>

@@ -26,3 +26,15 @@ export function validateHash(hash: string): string | undefined {
     ? 'is PBKDF2 with more than 100,000 iterations, which Cloudflare does not support in production'
     : 'is PBKDF2 with at most 100,000 iterations, which is too weak: OWASP recommends 600,000'
 }
+
+/** The names of known formats, by their beginning. */
+const FORMATS: [RegExp, string][] = [
+  [PBKDF2, 'PBKDF2'],
+  [/^\$2[abxy]?\$/, 'bcrypt'],
+  [/^(\$argon2|\$scrypt\$|scrypt:)/, 'argon2 or scrypt'],
+  [/^$/, 'empty'],
+]
+
+/** Returns the name of the format of a hash that cannot be imported. */
+export const nameFormat = (hash: string): string =>
+  FORMATS.find(([start]) => start.test(hash))?.[1] ?? 'other'

@@ -5,7 +5,8 @@ import * as z from 'zod/mini'
 import { validateUsername } from '../../auth/usernames.ts'
 import { ROLE_RULE, Roles, Username } from '../../contract/requests.ts'
 import type { User } from '../../db/users.ts'
-import { validateHash } from './hash-rules.ts'
+import { nameFormat, validateHash } from './hash-rules.ts'
+import { readHash, readRoles, readTime } from './cells.ts'
 
 /** The columns of a file, in the order in which `export` writes them; the first two are required. */
 export const COLUMNS = ['username', 'password_hash', 'roles', 'created_at', 'disabled_at'] as const
@@ -41,10 +42,16 @@ const Row = z.strictObject(
 /** A user of a file; `createdAt` is undefined when the file does not contain it. */
 export type FileUser = Omit<User, 'id' | 'createdAt'> & { createdAt: number | undefined }
 
-/** Returns the user in a row, or why the row is rejected. */
-export function parseRow(row: unknown): { user: FileUser } | { reason: string } {
-  const { data, error } = Row.safeParse(row)
-  if (error) return { reason: [...new Set(error.issues.map(toReason))].join('; ') }
+/** Returns the user in a row, or why the row is rejected, with the format of the hash when only that is wrong. */
+export function parseRow(row: unknown): { user: FileUser } | { reason: string; hash?: string } {
+  const converted = convertStrings(row)
+  const { data, error } = Row.safeParse(converted)
+  if (error) {
+    const reason = [...new Set(error.issues.map(toReason))].join('; ')
+    const isHashOnly = error.issues.every(({ path }) => path[0] === 'password_hash')
+    const { data: hashed } = z.object({ password_hash: z.string() }).safeParse(converted)
+    return isHashOnly && hashed ? { reason, hash: nameFormat(hashed.password_hash) } : { reason }
+  }
   return {
     user: {
       username: data.username,
@@ -70,12 +77,23 @@ export const toRow = (user: User) => ({
 })
 
 /** Converts the cells of a CSV record to a row for `parseRow`. */
-export function fromCells(columns: string[], cells: string[]): Record<string, unknown> {
-  const read = (column: string, cell: string): unknown => {
-    if (column === 'roles') return readRoles(cell)
-    return column.endsWith('_at') ? readTime(cell) : cell
+export const fromCells = (columns: string[], cells: string[]): Record<string, unknown> =>
+  Object.fromEntries(
+    columns.map((column, at) => {
+      const cell = cells[at] ?? ''
+      return [column, column === 'roles' ? readRoles(cell) : cell]
+    }),
+  )
+
+/** Reads what other programs write as a string, in CSV and in JSON. */
+function convertStrings(row: unknown): unknown {
+  if (typeof row !== 'object' || row === null || Array.isArray(row)) return row
+  const convert = (key: string, value: unknown): unknown => {
+    if (typeof value !== 'string') return value
+    if (key === 'password_hash') return readHash(value)
+    return key.endsWith('_at') ? readTime(value) : value
   }
-  return Object.fromEntries(columns.map((column, at) => [column, read(column, cells[at] ?? '')]))
+  return Object.fromEntries(Object.entries(row).map(([key, value]) => [key, convert(key, value)]))
 }
 
 /** Returns the cells of a user, in the order of COLUMNS. */
@@ -84,22 +102,8 @@ export function toCells(user: User): string[] {
   return [username, password_hash, writeRoles(roles), String(created_at), String(disabled_at ?? '')]
 }
 
-/** A cell contains roles separated by spaces or commas (SQLite's group_concat), or a JSON array when a role has one of them. */
-const readRoles = (cell: string): unknown =>
-  cell.startsWith('[') ? (parseJson(cell) ?? cell) : cell.split(/[ ,]+/).filter(Boolean)
 const writeRoles = (roles: string[]): string =>
-  roles.every((role) => /^[^\s[,]+$/.test(role)) ? roles.join(' ') : JSON.stringify(roles)
-
-const readTime = (cell: string) => (/^\d+$/.test(cell) ? Number(cell) : cell || null)
-
-/** Returns undefined for invalid JSON: the message of JSON.parse repeats text that may be a hash. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined // a SyntaxError
-  }
-}
+  roles.every((role) => /^[^\s[{,]+$/.test(role)) ? roles.join(' ') : JSON.stringify(roles)
 
 /** Returns the name in a rejected row; undefined when it is invalid, or may be a hash in the wrong column. */
 export function readName(row: unknown): string | undefined {

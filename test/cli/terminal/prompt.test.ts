@@ -1,6 +1,6 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { beforeAll, expect, it } from 'vitest'
 
@@ -15,29 +15,90 @@ beforeAll(async () => {
 
 const BOM = '\uFEFF'
 
-/** Runs a command at a terminal (util-linux `script`) and presses a key when it asks. */
-function press(key: string, command: string): Promise<{ code: number | null; output: string }> {
+/** Runs a command at a terminal (util-linux `script`) and answers each question with the next of `answers`. */
+function answer(
+  command: string,
+  answers: string[],
+): Promise<{ code: number | null; output: string }> {
   const line = `${process.execPath} src/cli/${command}`
   const terminal = spawn('script', ['-qec', line, '/dev/null'], { cwd: project.folder })
+  const left = [...answers]
   let output = ''
   terminal.stdout.on('data', (chunk: Buffer) => {
-    const wasAsked = /password:|\[y\/N\]/.test(output)
     output += chunk.toString()
-    if (!wasAsked && /password:|\[y\/N\]/.test(output)) terminal.stdin.write(key)
+    const asked = output.match(/password: |\[y\/N\] /g)?.length ?? 0
+    while (answers.length - left.length < asked && left.length > 0)
+      terminal.stdin.write(left.shift() ?? '')
   })
   return new Promise((done) => terminal.once('close', (code) => done({ code, output })))
 }
+const PASSWORD = 'correct horse battery\r'
+const list = async () => JSON.parse((await project.run('users', ['list', '--json'])).stdout).users
 
 it.each([
-  ['Ctrl+C', '\u0003', 'users.ts add bob', 130],
-  ['Ctrl+D', '\u0004', 'users.ts add bob', 1],
-  ['Ctrl+C', '\u0003', 'users.ts logout --everyone', 130],
-])('%s at a prompt ends the command with one line', async (_, key, command, expected) => {
-  const { code, output } = await press(key, command)
-  expect(code).toBe(expected)
-  expect(output).toContain('Cancelled.')
+  ['Ctrl+C', '\u0003', 'users.ts add bob'],
+  ['Ctrl+D', '\u0004', 'users.ts add bob'],
+  ['Ctrl+C', '\u0003', 'users.ts logout --everyone'],
+  ['Ctrl+D', '\u0004', 'users.ts logout --everyone'],
+])('%s at a prompt ends the command with 130 and one line', async (_, key, command) => {
+  const { code, output } = await answer(command, [key])
+  expect(code).toBe(130)
+  expect(output).toMatch(/Cancelled\.\r\n$/)
   expect(output).not.toMatch(/\n +at |AbortError|node:/)
 })
+
+it('the rules for passwords are shown before anything is typed, and a password is asked for until it is allowed', async () => {
+  const answers = [
+    'short\r',
+    'I like carol a lot\r',
+    PASSWORD,
+    'another one, not this\r',
+    PASSWORD,
+    PASSWORD,
+  ]
+  const { code, output } = await answer('users.ts add carol', answers)
+  expect(code).toBe(0)
+  const lines = output.split(/[\r\n]+/).map((line) => line.trim())
+  expect(lines).toEqual([
+    'At least 15 characters, without the username, and not a common password.',
+    'New password:',
+    'Shorter than minimum length 15. Choose another, or press Ctrl+C.',
+    'New password:',
+    'Contains the username. Choose another, or press Ctrl+C.',
+    'New password:',
+    'Repeat the password:',
+    "Passwords don't match. Try again, or press Ctrl+C.",
+    'New password:',
+    'Repeat the password:',
+    'carol: created',
+    '',
+  ])
+}, 60_000)
+
+it.each([
+  ['users.ts passwd ghost', "There is no user 'ghost'."],
+  ['users.ts add CAROL', "A user 'CAROL' exists already, perhaps in another case."],
+  ['users.ts add carol2 --role "a\'b,"', 'Invalid roles.'],
+  ['users.ts add " x"', 'Invalid username: Begins or ends with whitespace.'],
+])('%s is rejected before a password is typed', async (command, message) => {
+  const { code, output } = await answer(command, [])
+  expect(code).toBe(1)
+  expect(output).toContain(message)
+  expect(output).not.toContain('password:')
+})
+
+it('a destructive command shows what changes, and anything but a yes changes nothing', async () => {
+  const no = await answer('users.ts remove carol', ['\r'])
+  expect(no.code).toBe(1)
+  expect(no.output).toMatch(
+    /This removes carol \(no roles\) and ends 0 sessions, in the local database/,
+  )
+  expect(no.output).toContain('Nothing was changed.')
+  expect(await list()).toHaveLength(1)
+  const yes = await answer('users.ts remove carol', ['y\r'])
+  expect(yes.code).toBe(0)
+  expect(await list()).toEqual([])
+}, 60_000)
 
 it.each([
   ['latin-1', Buffer.from('correct h\u00F6rse battery', 'latin1')],
@@ -74,17 +135,4 @@ it.each([
   expect(outcome.stderr).toContain(message)
   expect(outcome.stderr).not.toMatch(/\n +at /)
   expect(statSync(file).mtimeMs).toBe(before)
-})
-
-it('an export that git would commit says so, and those of the README are ignored', async () => {
-  execFileSync('git', ['init', '-q'], { cwd: project.folder })
-  project.write('.gitignore', readFileSync('.gitignore', 'utf8'))
-  mkdirSync(join(project.folder, 'backup'))
-  for (const file of ['all.csv', 'backup/of today.csv', 'users.json']) {
-    const { code, stderr } = await project.run('users', ['export', file])
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  }
-  const { stderr } = await project.run('users', ['export', resolve(project.folder, 'people.json')])
-  expect(stderr).toContain('people.json: do not commit it')
-  expect(existsSync(join(project.folder, 'people.json'))).toBe(true)
 })

@@ -109,6 +109,9 @@ describe('an import of a file with invalid lines', () => {
 
   line 5 (old): password_hash: is PBKDF2 with more than 100,000 iterations, which Cloudflare does not support in production
   line 6: username: Contains a control or invisible character.
+
+1: hash unsupported (1 PBKDF2). --skip-unsupported skips them.
+1 to correct in the file.
 `,
     )
     expect(names()).toEqual([])
@@ -119,6 +122,7 @@ describe('an import of a file with invalid lines', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(JSON.parse(stdout)).toEqual({
       ok: false,
+      counts: { taken: 0, unsupported: 1, invalid: 1 },
       refused: [
         { at: 'line 5', username: 'old', reason: expect.stringContaining('PBKDF2') },
         { at: 'line 6', reason: expect.stringContaining('control') },
@@ -133,6 +137,7 @@ describe('an import of a file with invalid lines', () => {
     expect(code).toBe(1)
     expect(stderr).toContain('line 2 (ada): username: a user of this name exists already')
     expect(stderr).toContain('(zoë): username: a user of this name exists already')
+    expect(stderr).toMatch(/\n\n2: name taken. --skip-existing skips them.\n$/)
     expect(rows()).toEqual(before)
   })
 
@@ -162,14 +167,125 @@ it('roles that SQLite has joined with commas are several roles', async () => {
   expect(rows().map(({ roles }) => roles)).toEqual([both, both, both, '["a,b"]'])
 })
 
-it.each([
-  ['semicolons', ';'],
-  ['tabs', '\t'],
-])('a file that is separated by %s is rejected with this reason', async (name, separator) => {
-  const text = `${HEADER}\nada,${HASH}\n`.replaceAll(',', separator)
-  const { code, stderr } = await users(['import', '-'], text)
-  expect(code).toBe(1)
-  expect(stderr).toContain(`separated by ${name}, not commas`)
+describe('users whose hash cannot be imported', () => {
+  const BCRYPT = '$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW'
+  const OLD = `${HEADER}
+ada,${HASH}
+old,pbkdf2:sha256:600000$c2FsdA$aGFzaA
+older,pbkdf2:sha256:260000$c2FsdA$aGFzaA
+bob,${BCRYPT}
+google,
+taken,${HASH}
+`
+
+  it('are skipped with --skip-unsupported, listed and counted by format', async () => {
+    await users(['import', '-'], `${HEADER}\ntaken,${OTHER_HASH}\n`)
+    const skip = ['--skip-unsupported', '--skip-existing']
+    const { code, stdout, stderr } = await users(['import', '-', ...skip], OLD)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout.split('\n').slice(0, 4)).toEqual([
+      'imported                   1',
+      'unchanged, exist already   0',
+      'skipped, name taken        1',
+      'skipped, hash unsupported  4',
+    ])
+    expect(stdout).toContain('  line 3 (old): password_hash: is PBKDF2 with more than 100,000')
+    expect(stdout).toContain('hash unsupported (2 PBKDF2, 1 bcrypt, 1 empty). Invite these users')
+    expect(stdout).not.toContain(BCRYPT.slice(-20))
+    expect(names()).toEqual(['ada', 'taken'])
+  })
+
+  it('are named with the option that skips them, and nobody is imported without it', async () => {
+    await users(['import', '-'], `${HEADER}\ntaken,${OTHER_HASH}\n`)
+    const { code, stderr } = await users(['import', '-'], OLD)
+    expect(code).toBe(1)
+    expect(stderr).toContain('\n1: name taken. --skip-existing skips them.\n')
+    expect(stderr).toContain(
+      '\n4: hash unsupported (2 PBKDF2, 1 bcrypt, 1 empty). --skip-unsupported skips them.\n',
+    )
+    expect(names()).toEqual(['taken'])
+  })
+
+  it('are not skipped when something else is wrong as well', async () => {
+    const text = `${HEADER}\n${'x'.repeat(65)},${BCRYPT}\nada,${HASH}\nada,${BCRYPT}\n`
+    const { code, stdout } = await users(['import', '-', '--skip-unsupported', '--json'], text)
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({
+      counts: { taken: 0, unsupported: 0, invalid: 1 },
+      refused: [{ at: 'line 2' }],
+    })
+    expect(names()).toEqual([])
+  })
+
+  it('are in the JSON document with --json', async () => {
+    const args = ['import', '-', '--skip-unsupported', '--json']
+    const { stdout } = await users(args, OLD)
+    const { imported, unsupported } = JSON.parse(stdout)
+    expect({ imported, count: unsupported.length }).toEqual({ imported: 2, count: 4 })
+    expect(unsupported[2]).toEqual({
+      at: 'line 5',
+      username: 'bob',
+      reason: 'password_hash: is bcrypt, which is not supported',
+    })
+  })
+})
+
+describe('what Postgres and Excel export is imported:', () => {
+  const ARGON2 =
+    '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g'
+  const ALL = 'username,password_hash,roles,created_at,disabled_at'
+  const bytea = `\\x${Buffer.from(ARGON2).toString('hex')}`
+  const ada = {
+    username: 'ada',
+    password_hash: ARGON2,
+    roles: '["admin","of words"]',
+    created_at: 1_714_564_800,
+    disabled_at: null,
+  }
+  const bob = { ...ada, username: 'bob', roles: '[]', disabled_at: 1_714_564_801 }
+  const excel = (separator: string) =>
+    [
+      ALL.replaceAll(',', separator).concat(separator),
+      ['ada', `"${ARGON2}"`, '"[""admin"",""of words""]"', '2024-05-01 12:00', '', ''].join(
+        separator,
+      ),
+      ['bob', `"${ARGON2}"`, '', '1714564800', '1714564801', ''].join(separator),
+      separator.repeat(5),
+      '',
+    ].join('\r\n')
+
+  it.each([
+    [
+      'psql --csv, with an array, a bytea and timestamps',
+      `${ALL}
+ada,${bytea},"{admin,""of words""}",2024-05-01 12:00:00+00,
+bob,"${ARGON2}",{},2024-05-01 14:00:00.5+02,1714564801.25
+`,
+    ],
+    [
+      'json_agg of Postgres',
+      `[{"username":"ada","password_hash":"\\${bytea}","roles":["admin","of words"],"created_at":"2024-05-01T12:00:00+00:00","disabled_at":null},
+ {"username":"bob","password_hash":"${ARGON2}","roles":[],"created_at":"2024-05-01T12:00:00","disabled_at":1714564801}]
+`,
+    ],
+    ['CSV UTF-8 of Excel, with a byte order mark, CRLF and empty columns', `\uFEFF${excel(',')}`],
+    ['CSV of Excel with semicolons', `\uFEFF${excel(';')}`],
+    ['CSV for Excel that begins with its separator', `sep=;\r\n${excel(';')}`],
+    [
+      'columns in capitals',
+      excel(';').replace('username;password_hash', ' Username;PASSWORD_HASH '),
+    ],
+  ])('%s', async (_, text) => {
+    expect(await users(['import', '-'], text)).toMatchObject({ code: 0, stderr: '' })
+    expect(rows()).toEqual([ada, bob])
+  })
+
+  it('Unicode Text of Excel, which is UTF-16 with tabs', async () => {
+    const file = join(project.folder, 'unicode.txt')
+    writeFileSync(file, Buffer.from(`\uFEFF${excel('\t')}`, 'utf16le'))
+    expect(await users(['import', 'unicode.txt'])).toMatchObject({ code: 0, stderr: '' })
+    expect(rows()).toEqual([ada, bob])
+  })
 })
 
 describe('an export', () => {
@@ -248,6 +364,7 @@ describe('a wrong usage is reported with what to do:', () => {
     writeFileSync(join(project.folder, 'latin1.csv'), bytes)
     const { code, stderr } = await users(['import', 'latin1.csv'])
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('utf-8') })
+    expect(stderr).toContain("In a spreadsheet, save it as 'CSV UTF-8'.")
   })
 
   it.each(['import', 'export'])('%s --help shows the usage', async (command) => {

@@ -127,6 +127,7 @@ describe('an invalid line is rejected with its number and the reason, never its 
         at: 'line 3',
         username: 'ada',
         reason,
+        hash: expect.stringMatching(/^(PBKDF2|bcrypt|argon2 or scrypt|empty|other)$/),
       },
     ])
     expect(JSON.stringify(rejections)).not.toContain(hash.slice(-20) || HASH)
@@ -280,6 +281,7 @@ it.each([
   { username: 'ada', roles: [], disabledAt: null },
   { username: 'O"Brien, Pat', roles: ['admin', 'editor'], disabledAt: 5 },
   { username: 'zoë 🔑', roles: ['role of words', '[', "'"], disabledAt: 0 },
+  { username: 'bob', roles: ['{x}', '{'], disabledAt: null },
 ])('a user is the same after writing and reading: $username', (change) => {
   const user = { id: 1, passwordHash: HASH, createdAt: 1_714_564_800, ...change }
   const { id: _, ...expected } = user
@@ -287,4 +289,31 @@ it.each([
   expect(asCsv.entries.map((entry) => entry.user)).toEqual([expected])
   const asJson = parseUserFile(JSON.stringify([toRow(user)]))
   expect(asJson.entries.map((entry) => entry.user)).toEqual([expected])
+})
+
+it.each([
+  ['2024-05-01 12:00:00+00', 1_714_564_800],
+  ['2024-05-01T12:00:00Z', 1_714_564_800],
+  ['2024-05-01 12:00', 1_714_564_800],
+  ['2024-05-01 17:30:00.999+05:30', 1_714_564_800],
+  ['2024-05-01 08:00:00-0400', 1_714_564_800],
+  ['1714564800.75', 1_714_564_800],
+  ['2024-05-01', undefined],
+  ['2024-13-01 12:00', undefined],
+  ['01.05.2024 12:00', undefined],
+  ['1969-12-31 23:59:59Z', undefined],
+  ['1.714E+09', undefined],
+])('the time %s is read as %s', (time, expected) => {
+  const { entries } = csv('username,password_hash,created_at', `ada,${HASH},${time}`)
+  expect(entries.map(({ user }) => user.createdAt)).toEqual(expected ? [expected] : [])
+})
+
+it.each([
+  ['{}', []],
+  ['{admin}', ['admin']],
+  ['{admin,of}', ['admin', 'of']],
+  [String.raw`{"a,b","c"}`, ['a,b', 'c']],
+])('the Postgres array %s contains these roles: %j', (roles, expected) => {
+  const { entries } = csv('username;password_hash;roles', `ada;${HASH};${formatCsv([roles])}`)
+  expect(entries.map(({ user }) => user.roles)).toEqual([expected])
 })
