@@ -1,7 +1,7 @@
 // The `login_failures` table: how many logins have failed, and until when a counter is locked.
 
 import { toLoginLimit } from './login-limit.ts'
-import { prepare, rowsOf, runBatch } from './query.ts'
+import { prepare, rowsOf, runBatch, select } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
 /**
@@ -62,15 +62,15 @@ export async function countAttempt(
   now: number,
 ): Promise<{ user: User | undefined; counters: Counters } | { retryAfter: number }> {
   const values = [JSON.stringify(counters), device, now, username]
-  const [locked, counted, found] = await runBatch(db, [
-    prepare(db, `SELECT max(until) AS until FROM (${LOCKED})`, values),
+  const [counted, found] = await runBatch(db, [
     prepare(db, COUNT, values),
     selectUser(db, username),
   ])
   const keys = rowsOf<{ key: string }>(counted).map(({ key }) => key)
   const own = counters.flatMap(([key, , windowSeconds]) => (windowSeconds > 0 ? key : []))
   if (keys.length > 0) return { user: userOf(found), counters: { device, counted: keys, own } }
-  const [row] = rowsOf<{ until: number | null }>(locked)
+  const readLock = `SELECT max(until) AS until FROM (${LOCKED})`
+  const [row] = await select<{ until: number | null }>(db, readLock, values)
   return { retryAfter: Math.max(1, (row?.until ?? now) - now) }
 }
 
