@@ -67,6 +67,7 @@ const binding = <Binding>() =>
 const SettingsSchema = z.object({
   DB: binding<D1Database>(),
   LOGIN_LIMITER: binding<RateLimit>(),
+  REFRESH_LIMITER: binding<RateLimit>(),
   JWT_SECRET: secret,
   JWT_SECRET_NEXT: secret,
   JWT_SECRET_PREVIOUS: secret,

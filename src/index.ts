@@ -11,6 +11,6 @@ export default {
   /** Runs by the cron trigger in wrangler.toml. */
   async scheduled(_event, env) {
     const count = await cleanUp(openIsolate(env, argon2id), Math.floor(Date.now() / 1000))
-    log('info', 'rows.deleted', { count })
+    if (count > 0) log('info', 'rows.deleted', { count })
   },
 } satisfies ExportedHandler<Env>

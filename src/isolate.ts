@@ -6,7 +6,7 @@ import { CLOCK_SKEW_SECONDS, RevokedSessions } from './auth/sessions/revoked-ses
 import type { AccessClaims } from './auth/tokens/claims.ts'
 import { TokenCache } from './auth/tokens/token-cache.ts'
 import { readSettings, type Settings } from './config.ts'
-import { listRevoked } from './db/session-revocation.ts'
+import { isRevoked, listRevoked } from './db/session-revocation.ts'
 
 export type Isolate = {
   settings: Settings
@@ -28,9 +28,10 @@ export function openIsolate(env: Env, argon2id: Argon2id): Isolate {
   if (open) return open
   const settings = readSettings(env)
   const { DB: db, ACCESS_TOKEN_SECONDS } = settings
-  const readRevoked = (now: number) =>
-    listRevoked(db, now - ACCESS_TOKEN_SECONDS - CLOCK_SKEW_SECONDS)
-  const revokedSessions = new RevokedSessions(readRevoked)
+  const revokedSessions = new RevokedSessions({
+    list: (now, max) => listRevoked(db, now - ACCESS_TOKEN_SECONDS - CLOCK_SKEW_SECONDS, max),
+    isRevoked: (token) => isRevoked(db, token),
+  })
   let ring: KeyRing | undefined
   // Shares the result, never the promise: Workers forbid awaiting another request's I/O.
   const keyRing = async () => (ring ??= await importKeyRing(settings))

@@ -3,8 +3,9 @@ import { expect, it } from 'vitest'
 
 import { readSettings } from '../src/config.ts'
 
-const { DB, LOGIN_LIMITER } = env
-const read = (vars: object) => readSettings({ DB, LOGIN_LIMITER, ...vars } as unknown as Env)
+const { DB, LOGIN_LIMITER, REFRESH_LIMITER } = env
+const read = (vars: object) =>
+  readSettings({ DB, LOGIN_LIMITER, REFRESH_LIMITER, ...vars } as unknown as Env)
 
 it('a Worker without [vars] runs with the defaults', () => {
   expect(read({})).toMatchObject({ JWT_ISSUER: 'latchkey', SESSION_IDLE_SECONDS: 604_800 })

@@ -7,7 +7,10 @@ const workers = cloudflareTest(async () => ({
   wrangler: { configPath: './wrangler.toml' },
   miniflare: {
     // Tests log in more often than a person: the limiter has tests of its own.
-    ratelimits: { LOGIN_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 60 } } },
+    ratelimits: {
+      LOGIN_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 60 } },
+      REFRESH_LIMITER: { namespace_id: '2', simple: { limit: 1_000_000, period: 60 } },
+    },
     bindings: {
       JWT_SECRET: 'Uh3T0cW1fN5qZkq2mB9rXv7LdJ4sYpA8',
       MODEL_SEED: process.env.MODEL_SEED ?? '',

@@ -83,5 +83,5 @@ async function record(
   const attempt = { username, device: await toKey(device), counters }
   const counted = await countAttempt(isolate.db, attempt, now)
   if ('user' in counted) return counted
-  throw new AppError('too_many_attempts', { reason: 'locked after failures', ...counted })
+  throw new AppError('too_many_attempts', { reason: 'locked, or too many logins', ...counted })
 }

@@ -83,7 +83,12 @@ export const OPERATIONS: Record<string, Operation> = {
     example: { response: TOKENS },
     summary: 'Exchanges a refresh token for new tokens',
     security: ['bearer', 'cookie'],
-    responses: { ...GUARDED, 200: responses.TokenResponse, 403: z.union([ErrorBody, GuardError]) },
+    responses: {
+      ...GUARDED,
+      200: responses.TokenResponse,
+      403: z.union([ErrorBody, GuardError]),
+      429: ErrorBody,
+    },
   },
   'POST /logout': {
     example: { response: { message: 'Logged out' } },

@@ -1,6 +1,7 @@
 // The `login_failures` table: how many logins have failed, and until when a counter is locked.
 
-import { prepare, rowsOf, runBatch } from './query.ts'
+import { toLoginLimit } from './login-limit.ts'
+import { prepare, rowsOf, runBatch, select } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
 /**
@@ -26,6 +27,11 @@ const COUNTERS = `SELECT value ->> 0 AS key, value ->> 1 AS max, value ->> 2 AS 
   WHERE (value ->> 0 = ?2) =
     EXISTS (SELECT 1 FROM known_devices WHERE known_devices.key = ?2 AND expires_at > ?3)`
 
+/** Until when an attempt is rejected: a counter is locked, or its user has logged in too often. */
+const LOCKED = `SELECT paused_until AS until FROM login_failures
+  WHERE paused_until > ?3 AND key IN (SELECT key FROM (${COUNTERS}))
+  UNION ALL SELECT * FROM (${toLoginLimit('(SELECT id FROM users WHERE username = ?4)', '?3')})`
+
 /** Counts a failure under each key, and locks those that reach their limit, unless one is locked already. */
 const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, paused_until)
   SELECT key, failures + 1,
@@ -43,32 +49,28 @@ const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, 
       LEFT JOIN login_failures AS old ON old.key = counter.key
     )
   )
-  WHERE NOT EXISTS (
-    SELECT 1 FROM login_failures WHERE paused_until > ?3 AND key IN (SELECT key FROM (${COUNTERS})))
-  RETURNING key`
+  WHERE NOT EXISTS (${LOCKED}) RETURNING key`
 
 /**
  * Counts an attempt, as a failure until the password proves right, and reads its user, in one
- * transaction. While one of its counters is locked nothing is counted, and the remaining seconds are
- * returned.
+ * transaction. While one of its counters is locked, or its user has logged in too often, nothing is counted, and
+ * the remaining seconds are returned.
  */
 export async function countAttempt(
   db: D1Database,
   { counters, device, username }: Attempt,
   now: number,
 ): Promise<{ user: User | undefined; counters: Counters } | { retryAfter: number }> {
-  const readLock = `SELECT max(paused_until) AS until FROM login_failures
-    WHERE key IN (SELECT key FROM (${COUNTERS}))`
-  const values = [JSON.stringify(counters), device, now]
-  const [locked, counted, found] = await runBatch(db, [
-    prepare(db, readLock, values),
+  const values = [JSON.stringify(counters), device, now, username]
+  const [counted, found] = await runBatch(db, [
     prepare(db, COUNT, values),
     selectUser(db, username),
   ])
   const keys = rowsOf<{ key: string }>(counted).map(({ key }) => key)
   const own = counters.flatMap(([key, , windowSeconds]) => (windowSeconds > 0 ? key : []))
   if (keys.length > 0) return { user: userOf(found), counters: { device, counted: keys, own } }
-  const [row] = rowsOf<{ until: number | null }>(locked)
+  const readLock = `SELECT max(until) AS until FROM (${LOCKED})`
+  const [row] = await select<{ until: number | null }>(db, readLock, values)
   return { retryAfter: Math.max(1, (row?.until ?? now) - now) }
 }
 

@@ -38,14 +38,33 @@ export const EVERYONE = '*'
 /** Belongs to no user: ids of users start at 1. */
 export const NO_USER = 0
 
-/** Session ids, and the Unix time up to which every session that had started is revoked. */
-export type RevokedList = { ids: string[]; revokedBefore: number }
+/**
+ * Session ids, and the Unix time up to which every session that had started is revoked. Without `isComplete` there
+ * are more ids than were asked for.
+ */
+export type RevokedList = { ids: string[]; revokedBefore: number; isComplete: boolean }
 
-/** Returns the sessions that were revoked at `since` or later. */
-export async function listRevoked(db: D1Database, since: number): Promise<RevokedList> {
-  const sql = 'SELECT id FROM sessions WHERE revoked_at >= ?1'
-  const rows = (await select<{ id: string }>(db, sql, [since])).map(({ id }) => id)
+/** Returns the sessions that were revoked at `since` or later, up to `limit` of them. */
+export async function listRevoked(
+  db: D1Database,
+  since: number,
+  limit: number,
+): Promise<RevokedList> {
+  // One more than the limit tells that there are more. The marks are read in any case.
+  const sql = `SELECT id FROM (SELECT id FROM sessions WHERE revoked_at >= ?1 LIMIT ?2 + 1)
+    UNION ALL SELECT id FROM sessions WHERE user_id = ${NO_USER} AND created_at >= ?1`
+  const rows = (await select<{ id: string }>(db, sql, [since, limit])).map(({ id }) => id)
   const times = rows.flatMap((id) => (id.startsWith(EVERYONE) ? Number(id.slice(1)) : []))
   const ids = rows.filter((id) => !id.startsWith(EVERYONE))
-  return { ids, revokedBefore: Math.max(0, ...times) }
+  return { ids, revokedBefore: Math.max(0, ...times), isComplete: rows.length <= limit }
+}
+
+/** Whether a session that began at `auth_time` is revoked, alone or with all others: two rows at most. */
+export async function isRevoked(
+  db: D1Database,
+  { sid, auth_time }: { sid: string; auth_time: number },
+): Promise<boolean> {
+  const sql = `SELECT 1 FROM sessions WHERE id = ?1 AND revoked_at IS NOT NULL
+    UNION ALL SELECT 1 FROM sessions WHERE user_id = ${NO_USER} AND created_at >= ?2 LIMIT 1`
+  return (await select(db, sql, [sid, auth_time])).length > 0
 }

@@ -1,6 +1,7 @@
 // The `sessions` table: one function, one statement or one transaction.
 
 import { clearFailures, type Counters } from './login-failures.ts'
+import { toLoginLimit } from './login-limit.ts'
 import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { NO_USER } from './session-revocation.ts'
 
@@ -35,11 +36,12 @@ const USER_MAY_LOG_IN =
 const BEGUN = `max(?2, 1 + coalesce(
   (SELECT max(revoked_at) FROM sessions WHERE user_id = ${NO_USER}), 0))`
 
-/** `clear` takes back the attempt that these counters counted. */
+/** `clear` takes back the attempt that these counters counted; `isLimited` applies MAX_LOGINS. */
 export type Login = {
   user: { id: number; passwordHash: string }
   session: Lookup & { userAgent: string; country: string; maxSessions: number }
   clear?: Counters | undefined
+  isLimited?: boolean
 }
 
 export type Started = { session: Session; revoked: string[] }
@@ -47,7 +49,7 @@ export type Started = { session: Session; revoked: string[] }
 /**
  * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
  * the last revocation of all sessions, also by a clock that is behind or in the same second. Returns
- * undefined when the user was disabled or their password was changed since it was checked.
+ * undefined when the user was disabled, their password was changed or they logged in too often since it was checked.
  */
 export async function insertSession(
   db: D1Database,
@@ -61,7 +63,7 @@ export async function insertSession(
 /** Returns the statements of `insertSession`; `toStarted` reads their results. */
 export function toStatements(
   db: D1Database,
-  { user, session, clear }: Login,
+  { user, session, clear, isLimited = false }: Login,
   now: number,
 ): D1PreparedStatement[] {
   const { id, idleSeconds, maxSeconds, userAgent, country, maxSessions } = session
@@ -69,15 +71,18 @@ export function toStatements(
       (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
     SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8 FROM users
     WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
+      AND NOT (?9 AND EXISTS (${toLoginLimit('?5', '?2')}))
     RETURNING ${COLUMNS}`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
       SELECT id FROM sessions
       WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2
       ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?3
     ) RETURNING id`
+  const lifetimes = [idleSeconds, maxSeconds]
   const owner = [user.id, user.passwordHash]
+  const client = [userAgent, country]
   return [
-    prepare(db, insert, [id, now, idleSeconds, maxSeconds, ...owner, userAgent, country]),
+    prepare(db, insert, [id, now, ...lifetimes, ...owner, ...client, Number(isLimited)]),
     prepare(db, revokeOldest, [user.id, now, maxSessions]),
     ...(clear ? clearFailures(db, clear, now) : []),
   ]

@@ -7,7 +7,7 @@ import { COMPOSED_HANDLER } from 'hono/utils/constants'
 import type { AppEnv } from '../app-env.ts'
 import { checkRefreshToken, requireLiveSession } from '../auth/sessions/sessions.ts'
 import type { AccessClaims, Claims, RefreshClaims } from '../auth/tokens/claims.ts'
-import { verifyToken } from '../auth/tokens/verify.ts'
+import { verifyCached, verifyToken } from '../auth/tokens/verify.ts'
 import type { Session } from '../db/sessions.ts'
 import { AppError } from '../errors.ts'
 import { readRefreshCookie } from '../http/refresh-cookie.ts'
@@ -80,13 +80,29 @@ async function authorize(c: Context, options: GuardOptions): Promise<Claims | un
   const token = readToken(c, options)
   if (token === undefined && optional) return undefined
   if (token === undefined) throw new AppError('authorization_missing')
-  const earlier: Verified | undefined = c.get(VERIFIED)
-  const verified = earlier?.token === token ? earlier : await verify(c, token)
+  const [isolate, now] = [c.get('isolate'), c.get('now')]
+  let verified: Verified | undefined = c.get(VERIFIED)
+  if (verified?.token !== token) {
+    const cached = verifyCached(isolate, token, now) // usually without anything to await
+    verified = { token, user: cached ?? (await verifyToken(isolate, token, now)) }
+    c.set(VERIFIED, verified)
+  }
   const { user } = verified
   if (tokenType !== 'any' && tokenType !== user.type) throw new AppError(`token_not_${tokenType}`)
   if (tokenType === 'refresh') return user // refreshSession decides, in the statement that rotates
-  const session = await requireNotRevoked(c, verified, fresh)
-  if (fresh !== undefined && c.get('now') - (session?.createdAt ?? 0) > fresh)
+  const maxAgeSeconds: number = isolate.settings.REVOCATION_SECONDS
+  let session: Session | undefined
+  if (user.type === 'refresh')
+    // outlives the list of revoked sessions
+    verified.session ??= await checkRefreshToken(isolate, user, now)
+  else if (fresh !== undefined || maxAgeSeconds === 0)
+    session = verified.session ??= await requireLiveSession(isolate, user, now)
+  else {
+    const isRevoked = isListed(c, user, maxAgeSeconds)
+    if (isRevoked && (await isRevoked))
+      throw new AppError('token_revoked', { reason: 'the session is revoked', sid: user.sid })
+  }
+  if (fresh !== undefined && now - (session?.createdAt ?? 0) > fresh)
     throw new AppError('token_not_fresh', { maxAgeSeconds: fresh })
   const held = session?.roles ?? (user.type === 'access' ? user.roles : [])
   if (roles && !roles.some((role) => held.includes(role))) {
@@ -100,32 +116,10 @@ async function authorize(c: Context, options: GuardOptions): Promise<Claims | un
 type Verified = { token: string; user: Claims; session?: Session }
 const VERIFIED = Symbol('verified')
 
-async function verify(c: Context, token: string): Promise<Verified> {
-  const verified = { token, user: await verifyToken(c.get('isolate'), token, c.get('now')) }
-  c.set(VERIFIED, verified)
-  return verified
-}
-
-/**
- * Throws `token_revoked` for a revoked session. Reads and returns the session as it is now for `fresh`, for
- * REVOCATION_SECONDS = 0, and for a refresh token, which outlives the list of revoked sessions.
- */
-async function requireNotRevoked(
-  c: Context<AppEnv>,
-  verified: Verified,
-  fresh: number | undefined,
-): Promise<Session | undefined> {
-  const [isolate, now, nowMs] = [c.get('isolate'), c.get('now'), c.get('nowMs')]
-  const { user } = verified
-  const maxAgeSeconds = isolate.settings.REVOCATION_SECONDS
-  if (user.type === 'refresh')
-    return (verified.session ??= await checkRefreshToken(isolate, user, now))
-  if (fresh !== undefined || maxAgeSeconds === 0)
-    return (verified.session ??= await requireLiveSession(isolate, user, now))
+function isListed(c: Context<AppEnv>, user: AccessClaims, maxAgeSeconds: number) {
   const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)
-  if (await isolate.revokedSessions.has(user, { nowMs, maxAgeSeconds }, waitUntil))
-    throw new AppError('token_revoked', { reason: 'the session is revoked', sid: user.sid })
-  return undefined
+  const age = { nowMs: c.get('nowMs'), maxAgeSeconds }
+  return c.get('isolate').revokedSessions.has(user, age, waitUntil)
 }
 
 /** Returns the token of a request: the header's or, on routes that accept cookies, the cookie's. */

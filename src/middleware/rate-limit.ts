@@ -1,8 +1,9 @@
-// How often one address may attempt a password.
+// How often one address may attempt a password, and one session may be refreshed.
 
 import { createMiddleware } from 'hono/factory'
 
 import type { AppEnv } from '../app-env.ts'
+import type { RefreshClaims } from '../auth/tokens/claims.ts'
 import { AppError } from '../errors.ts'
 import { readNetwork } from '../http/client-address.ts'
 import { requireJson } from './validate.ts'
@@ -21,9 +22,22 @@ export const loginRateLimit = createMiddleware<AppEnv>(async (c, next) => {
   const key = readNetwork(c)
   // Without an address all callers would share one counter: anyone could lock everyone out.
   if (key === '') throw new AppError('address_unknown', { reason: 'CF-Connecting-IP is missing' })
-  const { success } = await LOGIN_LIMITER.limit({ key }).catch(() => {
-    throw new AppError('busy', { reason: 'the rate limiter failed' }) // fail closed
-  })
-  if (!success) throw new AppError('too_many_attempts', { reason: 'address over its rate' })
+  await requireRate(LOGIN_LIMITER, key, 'address over its rate')
   await next()
 })
+
+/** Limits refreshes per session, since each writes to the database. Throws `too_many_attempts`. */
+export const refreshRateLimit = createMiddleware<AppEnv & { Variables: { user: RefreshClaims } }>(
+  async (c, next) => {
+    const { isolate, user } = c.var
+    await requireRate(isolate.settings.REFRESH_LIMITER, user.sid, 'session over its rate')
+    await next()
+  },
+)
+
+async function requireRate(limiter: RateLimit, key: string, reason: string): Promise<void> {
+  const { success } = await limiter.limit({ key }).catch(() => {
+    throw new AppError('busy', { reason: 'the rate limiter failed' }) // fail closed
+  })
+  if (!success) throw new AppError('too_many_attempts', { reason })
+}

@@ -11,15 +11,36 @@ const HEADERS = Object.entries({
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Resource-Policy': 'same-origin',
 })
+const JSON_INIT = { headers: new Headers([...HEADERS, ['Content-Type', 'application/json']]) }
 
 const VARIES_BY_ORIGIN = /(^|,)\s*(origin|\*)\s*(,|$)/i
 
 /**
  * Forbids JSON to load anything, to be framed and to be stored. A route that sets its own
- * `Cache-Control` keeps all headers it has set, and varies by origin; only that one is looked up in every response.
+ * `Cache-Control` keeps all headers it has set, and varies by origin; only that one is looked up in other responses.
  */
 export const securityHeaders = createMiddleware(async (c, next) => {
+  const { json, header, status } = c
+  let isPlain = true
+  let complete: Response | undefined
+  // Given to a response when it is created, all headers cost what one of them costs that is set afterwards.
+  Object.assign(c, {
+    header(...args: Parameters<typeof header>) {
+      isPlain = false
+      header(...args)
+    },
+    status(...args: Parameters<typeof status>) {
+      isPlain = false
+      status(...args)
+    },
+    json(...args: Parameters<typeof json>) {
+      if (!isPlain || args.length > 1 || c.finalized) return json(...args)
+      complete = new Response(JSON.stringify(args[0]), JSON_INIT)
+      return complete
+    },
+  })
   await next()
+  if (c.res === complete) return
   try {
     setMissing(c.res.headers)
   } catch {

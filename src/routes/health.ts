@@ -1,6 +1,6 @@
 // GET /health and GET /ready: whether the Worker is alive, and whether it can serve.
 
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 
 import type { AppEnv } from '../app-env.ts'
 import { argon2id } from '../auth/passwords/argon2.ts'
@@ -8,18 +8,58 @@ import { checkSchema } from '../db/schema-check.ts'
 import { AppError } from '../errors.ts'
 import { openIsolate } from '../isolate.ts'
 
+/** Anyone may call /ready, so that each isolate reads the database once in this time. */
+const CHECK_MS = 5000
+const WAIT_MS = 20
+
+/** The newest result of an isolate, and when its newest check has started. Times are Unix milliseconds. */
+type Readiness = { startedAtMs: number; result?: { problem: AppError | undefined; atMs: number } }
+const readiness = new WeakMap<Env, Readiness>()
+
 export const health = new Hono<AppEnv>()
   .get('/health', (c) => c.json({ status: 'ok' }))
   .get('/ready', async (c) => {
-    const open = () => openIsolate(c.env, argon2id)
-    const checks = {
-      settings: async () => open(),
-      keys: () => open().keyRing(),
-      database: () => checkSchema(open().db),
-    }
-    for (const [name, check] of Object.entries(checks))
-      await check().catch((error: Error) => {
-        throw new AppError('not_ready', { reason: error.message, error: `Not ready: ${name}` })
-      })
+    const nowMs = Date.now()
+    const { problem, atMs } = await readReadiness(c, nowMs)
+    c.header('Age', String(Math.max(0, Math.floor((nowMs - atMs) / 1000)))) // RFC 9111 5.1
+    if (problem) throw problem
     return c.json({ status: 'ready' })
   })
+
+async function readReadiness(c: Context<AppEnv>, nowMs: number) {
+  const known = readiness.get(c.env) ?? { startedAtMs: -Infinity }
+  readiness.set(c.env, known)
+  if (Math.abs(nowMs - known.startedAtMs) >= CHECK_MS) {
+    known.startedAtMs = nowMs
+    const check = refresh(known, c.env, nowMs)
+    c.executionCtx.waitUntil(check) // also when this client has left: others wait for it
+    await check
+  }
+  // By timers, because Workers forbid awaiting I/O that another request started.
+  for (let waitedMs = 0; !known.result && waitedMs < CHECK_MS; waitedMs += WAIT_MS)
+    await scheduler.wait(WAIT_MS)
+  return known.result ?? { problem: toProblem('database', 'no response yet'), atMs: nowMs }
+}
+
+async function refresh(known: Readiness, env: Env, atMs: number): Promise<void> {
+  known.result = { problem: await findProblem(env), atMs }
+}
+
+async function findProblem(env: Env): Promise<AppError | undefined> {
+  const open = () => openIsolate(env, argon2id)
+  const checks = {
+    settings: async () => open(),
+    keys: () => open().keyRing(),
+    database: () => checkSchema(open().db),
+  }
+  for (const [name, check] of Object.entries(checks))
+    try {
+      await check()
+    } catch (error) {
+      return toProblem(name, error instanceof Error ? error.message : '')
+    }
+  return undefined
+}
+
+const toProblem = (name: string, reason: string) =>
+  new AppError('not_ready', { reason, error: `Not ready: ${name}` })

@@ -65,7 +65,9 @@ function writeConfig(build: string): string {
   const texts = Object.entries({ ...vars, JWT_SECRET: SECRET }).map(
     ([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`,
   )
-  const services = ['DB', 'LOGIN_LIMITER'].map((name) => `(name = "${name}", service = "internet")`)
+  const services = ['DB', 'LOGIN_LIMITER', 'REFRESH_LIMITER'].map(
+    (name) => `(name = "${name}", service = "internet")`,
+  )
   const config = join(folder, 'config.capnp')
   writeFileSync(
     config,

@@ -26,7 +26,11 @@ export type LoginResult = {
 export const addUser = (db: D1Database, { username, password } = COSMO) =>
   insertUser(db, { username, passwordHash: hashPassword(password, argon2id), roles: [] }, 1)
 
-// A second user, whose session the logins of the first user do not end.
+/** Users who log in in turn, because one may log in only 100 times in 15 minutes. */
+const USERS = 8
+const userOf = (number: number) => ({ ...COSMO, username: `cosmo${number % USERS}` })
+
+// Another user, whose session the other logins do not end.
 const ADA = { username: 'ada', password: 'space-corgi' }
 
 const ROUNDS = 10
@@ -38,7 +42,7 @@ export async function measureLogin(
 ): Promise<LoginResult> {
   const peers = { argon2, bare, statements: statementsOnly }
   const host = await startHost(latchkey, { latchkey: { JWT_SECRET: SECRET } }, { peers })
-  await addUser(host.db)
+  for (let number = 0; number < USERS; number += 1) await addUser(host.db, userOf(number))
   await addUser(host.db, ADA)
   const urlOf = (name: string) => host.urls[name] ?? host.url
   const url = urlOf('latchkey')
@@ -51,7 +55,8 @@ export async function measureLogin(
   }
   const createPeer = (name: string) =>
     new Subject(urlOf(name), host.pid, () => toWire(urlOf(name), {}))
-  const login = new Subject(url, host.pid, () => logIn(COSMO))
+  let sent = 0
+  const login = new Subject(url, host.pid, () => logIn(userOf((sent += 1))))
   const [hash, statements, bareRequest] = [
     createPeer('argon2'),
     createPeer('statements'),

@@ -101,6 +101,7 @@ export async function startHost(
         d1Databases: { DB: 'latchkey' },
         ratelimits: {
           LOGIN_LIMITER: { namespace_id: '1', simple: { limit: loginLimit, period: 60 } },
+          REFRESH_LIMITER: { namespace_id: '2', simple: { limit: 1_000_000, period: 60 } },
         },
       })),
     }),

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { app } from '../../src/app.ts'
-import { COSMO, addUser, logged, startSession } from '../helpers.ts'
+import { COSMO, addUser, logged, readSegment, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
 /** The keys that Cloudflare's rate limiter was called with. */
@@ -93,5 +93,50 @@ describe('callers without an address share no counter, so nobody can lock all of
     const init = { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(COSMO) }
     const url = 'https://localhost.evil.example/login'
     expect((await app.request(url, init, worker.env)).status).toBe(503)
+  })
+})
+
+describe('refreshes are limited by session, so that nobody can write without bound:', () => {
+  const refreshed: string[] = []
+  const REFRESH_LIMITER = {
+    limit: async ({ key }: { key: string }) => ({ success: refreshed.push(key) <= 2 }),
+  }
+  const limited = createIsolate({ REFRESH_LIMITER })
+  beforeEach(() => {
+    refreshed.length = 0
+  })
+
+  it('a session over its rate is a 429 without a statement, and can be refreshed again afterwards', async () => {
+    let { refresh_token: token } = await startSession()
+    const { statements } = limited
+    for (let n = 0; n < 2; n += 1)
+      ({ refresh_token: token } = await (
+        await limited.post('/refresh', token)
+      ).json<{ refresh_token: string }>())
+    for (let n = 0; n < 50; n += 1) {
+      const response = await limited.post('/refresh', token)
+      expect([response.status, response.headers.get('Retry-After')]).toEqual([429, '60'])
+      expect(response.headers.get('X-Error-Code')).toBe('too_many_attempts')
+    }
+    expect(limited.statements - statements).toBe(2)
+    expect(new Set(refreshed)).toEqual(new Set([readSegment(token, 1).sid]))
+    refreshed.length = 0
+    expect((await limited.post('/refresh', token)).status).toBe(200)
+  })
+
+  it('a token that is not valid uses up no rate of a session', async () => {
+    const { access_token: access, refresh_token: token } = await startSession()
+    for (const invalid of [access, `${token.slice(0, -10)}AAAAAAAAAA`])
+      expect((await limited.post('/refresh', invalid)).status).toBe(401)
+    expect(refreshed).toEqual([])
+  })
+
+  it('a rate limiter that fails is a 503, and the session is not refreshed', async () => {
+    const { refresh_token: token } = await startSession()
+    const failing = createIsolate({
+      REFRESH_LIMITER: { limit: () => Promise.reject(new Error('down')) },
+    })
+    expect((await failing.post('/refresh', token)).status).toBe(503)
+    expect(failing.statements).toBe(0)
   })
 })

@@ -1,4 +1,5 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
+import { setCookie } from 'hono/cookie'
 import { expect, it } from 'vitest'
 
 import { securityHeaders } from '../../src/middleware/security-headers.ts'
@@ -48,3 +49,66 @@ it('a route that sets its own Cache-Control can override the other headers too',
 it('a route without its own Cache-Control cannot override any security header', async () => {
   expect(await headersOf('/loose')).toEqual(STRICT)
 })
+
+it.each<[title: string, respond: (c: Context) => Response, extra: Record<string, string>]>([
+  ['a header', (c) => (c.header('X-Own', '1'), c.json('x')), { 'x-own': '1' }],
+  ['a header in c.json', (c) => c.json('x', 200, { 'X-Own': '1' }), { 'x-own': '1' }],
+  ['a cookie', (c) => (setCookie(c, 'a', 'b'), c.json('x')), { 'set-cookie': 'a=b; Path=/' }],
+  [
+    'its own media type',
+    (c) => c.json('x', 200, { 'Content-Type': 'application/problem+json' }),
+    {},
+  ],
+  ['a second response', (c) => (c.json('y'), c.json('x')), {}],
+  ['a response that it keeps', (c) => ((c.res = c.json('x')), c.res), {}],
+])(
+  'a route that sets %s before its JSON has that and all security headers',
+  async (_, respond, extra) => {
+    const custom = new Hono().use(securityHeaders).get('/', respond)
+    const response = await custom.request('/')
+    expect(await response.text()).toBe('"x"')
+    expect(Object.fromEntries(response.headers)).toMatchObject({ ...toLowerCase(STRICT), ...extra })
+  },
+)
+
+it.each<[title: string, respond: (c: Context) => Response]>([
+  ['c.status', (c) => (c.status(201), c.json('x'))],
+  ['c.json', (c) => c.json('x', 201)],
+])('a status that a route sets by %s is the one of its response', async (_, respond) => {
+  const custom = new Hono().use(securityHeaders).get('/', respond)
+  const response = await custom.request('/')
+  expect([response.status, await response.text()]).toEqual([201, '"x"'])
+  expect(response.headers.get('Cache-Control')).toBe('no-store')
+})
+
+it('a header that one response gets is in no later one, although they are given the same object', async () => {
+  const custom = new Hono().use(securityHeaders).get('/', (c) => c.json('x'))
+  const first = await custom.request('/')
+  first.headers.set('X-Own', '1')
+  first.headers.delete('Cache-Control')
+  const second = await custom.request('/')
+  expect(second.headers.get('X-Own')).toBeNull()
+  expect(second.headers.get('Cache-Control')).toBe('no-store')
+})
+
+it('headers that another middleware sets before and after the route are in the response', async () => {
+  const custom = new Hono()
+    .use(securityHeaders)
+    .use(async (c, next) => {
+      c.header('X-Before', '1')
+      await next()
+      c.header('X-After', '1')
+      c.res.headers.append('Vary', 'Origin')
+    })
+    .get('/', (c) => c.json('x'))
+  const { headers } = await custom.request('/')
+  expect(Object.fromEntries(headers)).toMatchObject({
+    ...toLowerCase(STRICT),
+    'x-before': '1',
+    'x-after': '1',
+    vary: 'Origin',
+  })
+})
+
+const toLowerCase = (headers: Record<string, string>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))

@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { fetchApp, logged } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
@@ -15,6 +15,9 @@ it('GET /health returns 200 without keys or a database', async () => {
 })
 
 describe('GET /ready', () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ['Date'] }).setSystemTime(Date.now()))
+  afterEach(() => vi.useRealTimers())
+
   it('GET /ready returns 200 after one round trip when settings, keys and database are valid', async () => {
     const isolate = createIsolate()
     const response = await isolate.fetch('/ready')
@@ -27,6 +30,7 @@ describe('GET /ready', () => {
     ['settings', { JWT_ISSUER: '' }],
     ['settings', { DB: undefined }],
     ['settings', { LOGIN_LIMITER: undefined }],
+    ['settings', { REFRESH_LIMITER: undefined }],
     ['keys', { JWT_SECRET: 'super-secret' }],
     ['keys', { JWT_SECRET_NEXT: '{}' }],
   ])(
@@ -42,7 +46,47 @@ describe('GET /ready', () => {
     const isolate = createIsolate()
     isolate.fault = { at: 1, when: 'before' }
     expect(await (await isolate.fetch('/ready')).text()).toBe('{"error":"Not ready: database"}')
+    vi.setSystemTime(Date.now() + 5000)
     expect((await isolate.fetch('/ready')).status).toBe(200)
+  })
+
+  it('200 anonymous GET /ready requests within 5 seconds read the database once, and say how old the result is', async () => {
+    const isolate = createIsolate()
+    const ages: unknown[] = []
+    for (let request = 0; request < 200; request += 1) {
+      const response = await isolate.fetch('/ready')
+      expect(response.status).toBe(200)
+      ages.push(response.headers.get('Age'))
+      vi.setSystemTime(Date.now() + 24)
+    }
+    expect(isolate.statements).toBe(1)
+    expect([...new Set(ages)]).toEqual(['0', '1', '2', '3', '4'])
+  })
+
+  it.each([
+    [200, undefined],
+    [503, 'before'],
+  ] as const)(
+    '200 concurrent GET /ready requests, all with %i, read the database once',
+    async (status, when) => {
+      const isolate = createIsolate()
+      if (when) isolate.fault = { at: 1, when }
+      const requests = Array.from({ length: 200 }, () => isolate.fetch('/ready'))
+      const statuses = (await Promise.all(requests)).map((response) => response.status)
+      expect([...new Set(statuses)]).toEqual([status])
+      expect(isolate.statements).toBe(1)
+    },
+  )
+
+  it('GET /ready responds with the previous result, and its age, while the next check is under way', async () => {
+    const isolate = createIsolate()
+    await isolate.fetch('/ready')
+    vi.setSystemTime(Date.now() + 6000)
+    isolate.fault = { at: 2, when: 'never' }
+    const slow = isolate.fetch('/ready')
+    const response = await isolate.fetch('/ready')
+    expect([response.status, response.headers.get('Age')]).toEqual([200, '6'])
+    expect((await slow).status).toBe(503)
   })
 
   it.each([

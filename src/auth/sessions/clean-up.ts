@@ -2,6 +2,7 @@
 
 import { deleteCodes } from '../../db/codes.ts'
 import { DAY_SECONDS, deleteCounters } from '../../db/login-failures.ts'
+import { LOGIN_SECONDS } from '../../db/login-limit.ts'
 import { deleteSessions } from '../../db/sessions.ts'
 import type { Isolate } from '../../isolate.ts'
 import { CLOCK_SKEW_SECONDS } from './revoked-sessions.ts'
@@ -14,7 +15,7 @@ const BATCH_ROWS = 5000
 export async function cleanUp({ db, settings }: Isolate, now: number): Promise<number> {
   const before = {
     expiredAt: now - CLOCK_SKEW_SECONDS,
-    revokedAt: now - settings.ACCESS_TOKEN_SECONDS - CLOCK_SKEW_SECONDS,
+    revokedAt: now - Math.max(settings.ACCESS_TOKEN_SECONDS, LOGIN_SECONDS) - CLOCK_SKEW_SECONDS,
   }
   const countedSince = now - Math.max(settings.LOGIN_WINDOW_SECONDS, DAY_SECONDS)
   const expired = { countedSince, knownUntil: now }

@@ -1,5 +1,6 @@
 // Sessions: started by a login, continued by refreshing, revoked by logout or reuse.
 
+import { requireFewLogins } from '../../db/login-limit.ts'
 import { markOthersRevoked, markOwnRevoked, markRevoked } from '../../db/session-revocation.ts'
 import {
   countRepeat,
@@ -18,15 +19,18 @@ import type { AccessClaims, RefreshClaims } from '../tokens/claims.ts'
 /** Where a login comes from. `address` is a network: an IPv4 address, or an IPv6 /64. */
 export type ClientInfo = { address: string; userAgent: string; country: string }
 
-/** Starts a session for a user whose password has just been checked. Throws `bad_credentials`. */
+/** Starts a session for a user whose password has just been checked. Throws `bad_credentials` or `too_many_attempts`. */
 export async function startSession(
   isolate: Isolate,
   { client, ...login }: Omit<Login, 'session'> & { client: ClientInfo },
   now: number,
 ): Promise<Session> {
   const session = toNewSession(isolate, client)
-  const started = await insertSession(isolate.db, { ...login, session }, now)
-  if (!started) throw new AppError('bad_credentials', { reason: 'changed during the login' })
+  const started = await insertSession(isolate.db, { ...login, session, isLimited: true }, now)
+  if (!started) {
+    await requireFewLogins(isolate.db, login.user.id, now)
+    throw new AppError('bad_credentials', { reason: 'changed during the login' })
+  }
   isolate.revokedSessions.add(started.revoked)
   return started.session
 }

@@ -1,45 +1,29 @@
 // The claims of both token types (RFC 7519 4.1, RFC 9068 2.2). Times are Unix seconds.
 
-import * as z from 'zod/mini'
-
-const text = z.string()
-const filled = z.string().check(z.minLength(1))
-const time = z.int()
-
-const common = {
-  iss: text,
-  aud: text,
-  sub: filled,
-  sid: filled,
-  auth_time: time,
-  iat: time,
-  nbf: z.optional(time),
-  exp: time,
-}
+type Texts = Record<'iss' | 'aud' | 'sub' | 'sid' | 'jti', string>
+type Times = Record<'auth_time' | 'iat' | 'exp', number> & { nbf?: number | undefined }
 // Read-only and frozen, because later requests with the same token get the same claims.
-const AccessSchema = z.readonly(
-  z.object({
-    ...common,
-    type: z.literal('access'),
-    jti: filled,
-    roles: z.readonly(z.array(text)),
-  }),
-)
-const RefreshSchema = z.readonly(
-  z.object({
-    ...common,
-    type: z.literal('refresh'),
-    jti: z.string().check(z.regex(/^[\w-]+\.\d{1,9}$/)),
-  }),
-)
-
-export const ClaimsSchema = z.discriminatedUnion('type', [AccessSchema, RefreshSchema])
-export const HeaderSchema = z.object({ kid: text })
-
-export type AccessClaims = z.output<typeof AccessSchema>
+export type AccessClaims = Readonly<Texts & Times & { type: 'access'; roles: readonly string[] }>
 /** `jti` is the session's id, a dot, and its generation. */
-export type RefreshClaims = z.output<typeof RefreshSchema>
+export type RefreshClaims = Readonly<Texts & Times & { type: 'refresh' }>
 export type Claims = AccessClaims | RefreshClaims
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isFilled = (value: unknown): value is string => isText(value) && value !== ''
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value)
+const REFRESH_ID = /^[\w-]+\.\d{1,9}$/
+
+/** Returns the claims in a payload, without others; undefined when one is missing or of another type. */
+export function parseClaims(payload: unknown): Claims | undefined {
+  const { iss, aud, sub, sid, auth_time, iat, nbf, exp, type, jti, roles } = Object(payload)
+  if (!isText(iss) || !isText(aud) || !isFilled(sub) || !isFilled(sid) || !isFilled(jti)) return
+  if (!isTime(auth_time) || !isTime(iat) || !isTime(exp)) return undefined
+  if (nbf !== undefined && !isTime(nbf)) return undefined
+  const common = { iss, aud, sub, sid, auth_time, iat, exp, jti, ...(nbf !== undefined && { nbf }) }
+  if (type === 'refresh' && REFRESH_ID.test(jti)) return Object.freeze({ ...common, type })
+  if (type !== 'access' || !Array.isArray(roles) || !roles.every(isText)) return undefined
+  return Object.freeze({ ...common, type, roles: Object.freeze(roles) })
+}
 
 /**
  * The audience of refresh tokens: a service that knows only jwks.json must not accept one as an access

@@ -5,20 +5,22 @@ const MAX_TOKENS = 4096
 /** Longer tokens, of users with very many roles, are verified each time. */
 const MAX_LENGTH = 1024
 
-/**
- * Keyed by the exact token. Two generations: when the newer one fills up, the older one is dropped,
- * with everything not used since.
- */
+/** The end of a signature, which is not equal in two tokens by chance. On a hit all of the token is compared. */
+const KEY_LENGTH = 24
+
+/** Two generations: when the newer one fills up, the older one is dropped, with everything not used since. */
 export class TokenCache<Claims> {
-  #newer = new Map<string, Claims>()
-  #older = new Map<string, Claims>()
+  #newer = new Map<string, { token: string; claims: Claims }>()
+  #older = this.#newer
 
   get(token: string): Claims | undefined {
-    const claims = this.#newer.get(token)
-    if (claims) return claims
-    const aging = this.#older.get(token)
-    if (aging) this.add(token, aging)
-    return aging
+    const key = token.slice(-KEY_LENGTH)
+    const newer = this.#newer.get(key)
+    if (newer?.token === token) return newer.claims
+    const older = this.#older.get(key)
+    if (older?.token !== token) return undefined
+    this.add(token, older.claims)
+    return older.claims
   }
 
   add(token: string, claims: Claims): void {
@@ -27,6 +29,6 @@ export class TokenCache<Claims> {
       this.#older = this.#newer
       this.#newer = new Map()
     }
-    this.#newer.set(token, claims)
+    this.#newer.set(token.slice(-KEY_LENGTH), { token, claims })
   }
 }

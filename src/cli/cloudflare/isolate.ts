@@ -18,7 +18,8 @@ import {
 export type Target = { remote: boolean; env: string | undefined; persistTo?: string | undefined }
 
 // The command line does not count attempts.
-const LOGIN_LIMITER: RateLimit = { limit: async () => ({ success: true }) }
+const NO_LIMIT: RateLimit = { limit: async () => ({ success: true }) }
+const LIMITERS = { LOGIN_LIMITER: NO_LIMIT, REFRESH_LIMITER: NO_LIMIT }
 
 /**
  * Opens an isolate on the local database that `npm run dev` uses, or on production's, and closes it
@@ -30,7 +31,7 @@ export async function withIsolate<Result>(
 ): Promise<Result> {
   const config = await readWranglerToml(env)
   if (remote) {
-    const bindings = { DB: await openRemote(readIds(config)), LOGIN_LIMITER }
+    const bindings = { DB: await openRemote(readIds(config)), ...LIMITERS }
     // `[vars]` may contain anything: the settings are parsed from it.
     return work(openIsolate({ ...config.vars, ...bindings } as unknown as Env, argon2id))
   }
@@ -42,7 +43,7 @@ export async function withIsolate<Result>(
   })
   try {
     return await work(
-      openIsolate({ ...proxy.env, DB: retryWhenBusy(proxy.env.DB), LOGIN_LIMITER }, argon2id),
+      openIsolate({ ...proxy.env, DB: retryWhenBusy(proxy.env.DB), ...LIMITERS }, argon2id),
     )
   } finally {
     await proxy.dispose()

@@ -1,8 +1,10 @@
+import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { RevokedSessions } from '../../../src/auth/sessions/revoked-sessions.ts'
+import { MAX_REVOKED, RevokedSessions } from '../../../src/auth/sessions/revoked-sessions.ts'
+import { markEveryoneRevoked } from '../../../src/db/everyone.ts'
 import type { RevokedList } from '../../../src/db/session-revocation.ts'
-import { addUser, logged, startSession } from '../../helpers.ts'
+import { addUser, logged, now, startSession } from '../../helpers.ts'
 import { createIsolate } from '../../isolates.ts'
 
 const advance = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000)
@@ -129,13 +131,17 @@ describe('RevokedSessions', () => {
   const at = (nowMs: number) => ({ nowMs, maxAgeSeconds: 5 })
   const A = { sid: 'a', auth_time: 1 }
   const B = { sid: 'b', auth_time: 1 }
-  const listOf = (...ids: string[]) => ({ ids, revokedBefore: 0 })
+  const listOf = (...ids: string[]) => ({ ids, revokedBefore: 0, isComplete: true })
+  const tooMany = () => ({ ids: [], revokedBefore: 0, isComplete: false })
   const noBackgroundRead = () => expect.unreachable('no background read')
+  const noLookup = async () => expect.unreachable('no lookup')
+  const listing = (list: () => Promise<RevokedList>) =>
+    new RevokedSessions({ list, isRevoked: noLookup })
 
   it('RevokedSessions contains a session that was revoked during a read', async () => {
     const read = Promise.withResolvers<RevokedList>()
     const reads = [read.promise, listOf()]
-    const revoked = new RevokedSessions(async () => reads.shift() ?? listOf())
+    const revoked = listing(async () => reads.shift() ?? listOf())
     const first = revoked.has(B, at(0), noBackgroundRead)
     revoked.add(['b'])
     read.resolve(listOf('a'))
@@ -144,7 +150,7 @@ describe('RevokedSessions', () => {
   })
 
   it('RevokedSessions drops a locally revoked session once a later read does not contain it', async () => {
-    const revoked = new RevokedSessions(async () => listOf())
+    const revoked = listing(async () => listOf())
     revoked.add(['a'])
     expect(await revoked.has(A, at(0), noBackgroundRead)).toBe(false)
   })
@@ -152,7 +158,7 @@ describe('RevokedSessions', () => {
   it('RevokedSessions is not overwritten by an earlier read that responds late', async () => {
     const slow = Promise.withResolvers<RevokedList>()
     const reads = [slow.promise, listOf('a')]
-    const revoked = new RevokedSessions(async () => reads.shift() ?? listOf())
+    const revoked = listing(async () => reads.shift() ?? listOf())
     const first = revoked.has(A, at(0), noBackgroundRead)
     expect(await revoked.has(A, at(1), noBackgroundRead)).toBe(true)
     slow.resolve(listOf())
@@ -162,11 +168,174 @@ describe('RevokedSessions', () => {
 
   it('each request reads an outdated RevokedSessions separately, because requests cannot share a promise', async () => {
     let reads = 0
-    const revoked = new RevokedSessions(async () => {
+    const revoked = listing(async () => {
       reads += 1
       return listOf()
     })
     await Promise.all([1, 2, 3].map(() => revoked.has(A, at(0), noBackgroundRead)))
     expect(reads).toBe(3)
+  })
+
+  it('RevokedSessions does not keep more ids of its own than the limit, and looks sessions up after that', async () => {
+    const lookups: string[] = []
+    const revoked = new RevokedSessions({
+      list: async () => listOf(),
+      isRevoked: async ({ sid }) => lookups.push(sid) > 0,
+    })
+    expect(await revoked.has(A, at(0), noBackgroundRead)).toBe(false)
+    for (let id = 0; id <= MAX_REVOKED; id += 1) revoked.add([`own-${id}`])
+    expect(await revoked.has(A, at(1), noBackgroundRead)).toBe(true)
+    expect(lookups).toEqual(['a'])
+  })
+
+  it('RevokedSessions is not complete after a read that had started before it lost ids of its own', async () => {
+    const slow = Promise.withResolvers<RevokedList>()
+    const reads = [slow.promise]
+    const revoked = new RevokedSessions({
+      list: async () => reads.shift() ?? listOf('a'),
+      isRevoked: async () => true,
+    })
+    const first = revoked.has(A, at(0), noBackgroundRead)
+    revoked.add(['a', ...Array.from({ length: MAX_REVOKED }, (_, id) => `own-${id}`)])
+    slow.resolve(listOf())
+    expect(await first).toBe(true)
+  })
+
+  it('RevokedSessions rejects a session that is revoked while it is looked up, from then on', async () => {
+    const [slow, started] = [Promise.withResolvers<boolean>(), Promise.withResolvers<void>()]
+    const lookups = [slow.promise]
+    const isRevoked = async () => {
+      started.resolve()
+      return lookups.shift() ?? true
+    }
+    const revoked = new RevokedSessions({ list: async () => tooMany(), isRevoked })
+    const first = revoked.has(A, at(0), noBackgroundRead)
+    await started.promise
+    revoked.add(['a'])
+    slow.resolve(false)
+    await first
+    expect(await revoked.has(A, at(1), noBackgroundRead)).toBe(true)
+    revoked.add(Array.from({ length: MAX_REVOKED }, (_, id) => `own-${id}`)) // 'a' is lost
+    expect(await revoked.has(A, at(2), noBackgroundRead)).toBe(true)
+  })
+})
+
+describe('while more sessions are revoked than an isolate reads,', () => {
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    await addUser()
+  })
+  afterEach(() => vi.useRealTimers())
+
+  /** Inserts sessions of no user that were revoked `secondsAgo`. */
+  const addRevoked = (count: number, secondsAgo = 0) =>
+    env.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+       INSERT INTO sessions (id, user_id, created_at, rotated_at, expires_at, revoked_at,
+         user_agent, country)
+       SELECT 'bulk-' || i, 9, 1, 1, 9000000000, ?2, '', '' FROM n`,
+    )
+      .bind(count, now() - secondsAgo)
+      .run()
+
+  const countOf = async (
+    isolate: ReturnType<typeof createIsolate>,
+    work: () => Promise<unknown>,
+  ) => {
+    const before = { statements: isolate.statements, rows: isolate.rowsRead }
+    await work()
+    const { statements, rowsRead } = isolate
+    return { statements: statements - before.statements, rows: rowsRead - before.rows }
+  }
+
+  it.each([
+    [MAX_REVOKED, { statements: 0, rows: 0 }],
+    [MAX_REVOKED + 1, { statements: 1, rows: 2 }],
+  ])(
+    'with %i revoked sessions, a guarded request after the first costs the database %j',
+    async (revoked, cost) => {
+      const isolate = createIsolate()
+      const [{ access_token: first }, { access_token: next }] = [
+        await startSession(),
+        await startSession(),
+      ]
+      await addRevoked(revoked)
+      const opening = await countOf(isolate, () => isolate.get('/protected', first))
+      expect(opening.rows).toBeLessThanOrEqual(2 * (MAX_REVOKED + 2))
+      const get = async () => expect((await isolate.get('/protected', next)).status).toBe(200)
+      expect(await countOf(isolate, get)).toEqual(cost)
+    },
+  )
+
+  it('a guarded request reads at most two rows while 100,000 sessions are revoked, and the list only once a minute', async () => {
+    const isolate = createIsolate()
+    await addRevoked(100_000)
+    const { access_token: token } = await startSession()
+    const listRead = await countOf(isolate, () => isolate.get('/protected', token))
+    expect(listRead.rows).toBeLessThanOrEqual(2 * (MAX_REVOKED + 2))
+    for (let second = 0; second < 29; second += 1) {
+      advance(1)
+      const { rows } = await countOf(isolate, () => isolate.get('/protected', token))
+      expect(rows).toBeLessThanOrEqual(2)
+    }
+  })
+
+  it('100 requests of a session within REVOCATION_SECONDS look it up once', async () => {
+    const isolate = createIsolate()
+    await addRevoked(MAX_REVOKED + 1)
+    const { access_token: token } = await startSession()
+    await isolate.get('/protected', token)
+    const { statements } = await countOf(isolate, async () => {
+      for (let request = 0; request < 99; request += 1) {
+        expect((await isolate.get('/protected', token)).status).toBe(200)
+        advance(0.04)
+      }
+    })
+    expect(statements).toBe(0)
+  })
+
+  it('a session that another isolate revokes is still rejected within REVOCATION_SECONDS', async () => {
+    const [here, there] = [createIsolate(), createIsolate()]
+    await addRevoked(MAX_REVOKED + 1)
+    const { access_token: token } = await startSession()
+    expect((await there.get('/protected', token)).status).toBe(200)
+    await here.post('/logout', token)
+    expect((await here.get('/protected', token)).status).toBe(401)
+    advance(5)
+    expect(await (await there.get('/protected', token)).text()).toContain('revoked')
+  })
+
+  it('all sessions are still revoked within REVOCATION_SECONDS when an operator revokes all', async () => {
+    const isolate = createIsolate()
+    await addRevoked(MAX_REVOKED + 1)
+    const { access_token: token } = await startSession()
+    expect((await isolate.get('/protected', token)).status).toBe(200)
+    await markEveryoneRevoked(env.DB)
+    advance(5)
+    expect((await isolate.get('/protected', token)).status).toBe(401)
+  })
+
+  it('a lookup that fails is a 503, not an accepted request (ASVS 16.5.3)', async () => {
+    const isolate = createIsolate()
+    await addRevoked(MAX_REVOKED + 1)
+    const { access_token: token } = await startSession()
+    expect((await isolate.get('/protected', token)).status).toBe(200)
+    advance(5)
+    isolate.fault = { at: isolate.statements + 1, when: 'before' }
+    expect((await isolate.get('/protected', token)).status).toBe(503)
+    expect((await isolate.get('/protected', token)).status).toBe(200)
+  })
+
+  it('guarded requests read no database again after the list has become short', async () => {
+    const isolate = createIsolate()
+    await addRevoked(MAX_REVOKED + 1, 900)
+    const { access_token: token } = await startSession()
+    await isolate.get('/protected', token)
+    advance(61) // the revocations are older than any access token
+    await isolate.get('/protected', token)
+    const cost = await countOf(isolate, async () => {
+      for (let request = 0; request < 100; request += 1) await isolate.get('/protected', token)
+    })
+    expect(cost).toEqual({ statements: 0, rows: 0 })
   })
 })

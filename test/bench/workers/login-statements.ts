@@ -3,13 +3,17 @@
 import { type Counter, countAttempt } from '../../../src/db/login-failures.ts'
 import { insertSession } from '../../../src/db/sessions.ts'
 
+/** As in test/bench/login.ts: one user may log in only 100 times in 15 minutes. */
+const USERS = 8
 const windowSeconds = 86_400
 const counters = ['device', 'pair'].map((key): Counter => [key, 10, windowSeconds])
-const attempt = { counters, device: 'device', username: 'cosmo' }
+let logins = 0
 
 export default {
   async fetch(_request, { DB }) {
     const now = Math.floor(Date.now() / 1000)
+    logins += 1
+    const attempt = { counters, device: 'device', username: `cosmo${logins % USERS}` }
     const counted = await countAttempt(DB, attempt, now)
     if (!('user' in counted) || !counted.user) return new Response('no user', { status: 500 })
     const session = {
@@ -20,7 +24,7 @@ export default {
       country: '',
       maxSessions: 20,
     }
-    const login = { user: counted.user, session, clear: counted.counters }
+    const login = { user: counted.user, session, clear: counted.counters, isLimited: true }
     return Response.json(await insertSession(DB, login, now))
   },
 } satisfies ExportedHandler<Env>

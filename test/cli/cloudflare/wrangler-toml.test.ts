@@ -57,6 +57,7 @@ it('draftEnvironment copies the top of wrangler.toml, with its own issuer, datab
     '[env.staging.vars]\nJWT_ISSUER = "latchkey-staging"\nJWT_AUDIENCE = "latchkey-staging"',
     '[[env.staging.d1_databases]]\nbinding = "DB"\ndatabase_name = "latchkey-staging"\ndatabase_id = "00000000-0000-0000-0000-000000000000"',
     '[[env.staging.ratelimits]]\nname = "LOGIN_LIMITER"\nnamespace_id = "1002"',
+    '[[env.staging.ratelimits]]\nname = "REFRESH_LIMITER"\nnamespace_id = "2002"',
   ])
     expect(draft).toContain(line)
   expect(draft).not.toMatch(/#|triggers|observability/)
