@@ -12,11 +12,19 @@ export type ErrorSpec = {
   challenge?: 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication'
   /** The name of the log event. Errors without one are not logged. */
   event?: string
+  /** The `acr_values` of the challenge (RFC 9470 3). */
+  acr?: 'aal2'
   /** The default of `Retry-After`, in seconds. */
   retryAfter?: number
 }
 
 const REJECTED = { status: 401, challenge: 'invalid_token', event: 'token.rejected' } as const
+/** A second factor is missing. */
+const STEP_UP = {
+  status: 401,
+  challenge: 'insufficient_user_authentication',
+  acr: 'aal2',
+} as const
 const UNAVAILABLE = { status: 503, error: 'Service unavailable' } as const
 
 export const ERRORS = {
@@ -42,6 +50,7 @@ export const ERRORS = {
     msg: 'Fresh token required',
     challenge: 'insufficient_user_authentication',
   },
+  factor_required: { ...STEP_UP, msg: 'Second factor required' },
   role_missing: {
     status: 403,
     msg: 'Role required',
@@ -54,6 +63,8 @@ export const ERRORS = {
     event: 'origin.refused',
   },
   bad_credentials: { status: 401, error: 'Bad username or password', event: 'login.failed' },
+  otp_required: { ...STEP_UP, error: 'One-time code required', event: 'login.otp_required' },
+  otp_wrong: { status: 401, error: 'Bad one-time code', event: 'login.failed' },
   password_wrong: { status: 400, event: 'login.failed' },
   too_many_attempts: {
     status: 429,
@@ -65,6 +76,7 @@ export const ERRORS = {
   code_invalid: { status: 400, event: 'code.rejected' },
   input_invalid: { status: 400 },
   username_taken: { status: 409 },
+  too_many_factors: { status: 409, error: 'Remove another factor first' },
   last_admin: { status: 409, error: 'The last admin must remain' },
   url_malformed: { status: 400, error: 'Malformed percent-encoding in URL' },
   body_incomplete: { status: 400, error: 'Request body is incomplete' },
@@ -90,6 +102,8 @@ export type ErrorCode = keyof typeof ERRORS
 export type FieldErrors = Record<string, string[]>
 
 type Details = {
+  /** Replaces the row's `event`. */
+  event?: string
   /** Why exactly, for the log alone. Never a token, a password, a hash or a secret. */
   reason?: string
   /** Replaces the row's `error`. */

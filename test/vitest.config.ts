@@ -10,6 +10,7 @@ const workers = cloudflareTest(async () => ({
     ratelimits: { LOGIN_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 60 } } },
     bindings: {
       JWT_SECRET: 'Uh3T0cW1fN5qZkq2mB9rXv7LdJ4sYpA8',
+      DATA_SECRET: 'b7Qe2VnX0sKc5Rz8TgYw3Lp6DhJm9FaU',
       MODEL_SEED: process.env.MODEL_SEED ?? '',
       MIGRATIONS: await readD1Migrations('src/db/migrations'),
     },

@@ -17,11 +17,21 @@ const requiredString = z
 export const Username = requiredString.check(z.normalize('NFC'))
 
 /** `cookie` is for browsers: the refresh token goes into a cookie and not into the response. */
-export const LoginBody = z.strictObject({
+export const SignUpBody = z.strictObject({
   username: Username,
   password: requiredString,
   cookie: z._default(z.boolean(), false),
 })
+
+/** `otp`: a code of an authenticator app, or a recovery code. */
+export const LoginBody = z.extend(SignUpBody, { otp: z.optional(requiredString) })
+
+export const FactorBody = z.strictObject({
+  factor_type: z.literal('totp'),
+  friendly_name: requiredString.check(z.maxLength(64)),
+})
+
+export const OtpBody = z.strictObject({ otp: requiredString })
 
 export const PasswordBody = z.strictObject({
   current_password: requiredString,

@@ -1,5 +1,6 @@
 // The `sessions` table: one function, one statement or one transaction.
 
+import { type CodeCount, type Proof, useProof } from './factors.ts'
 import { clearFailures, type Counters } from './login-failures.ts'
 import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { NO_USER } from './session-revocation.ts'
@@ -13,6 +14,10 @@ export type Session = {
   createdAt: number
   rotatedAt: number
   expiresAt: number
+  /** The authenticator assurance level: 2 with a second factor (NIST SP 800-63B-4). */
+  aal: number
+  /** How many recovery codes are left, after a login with one. */
+  codesLeft?: number
 }
 
 type SessionRow = Omit<Session, 'roles'> & { roles: string }
@@ -23,7 +28,7 @@ const toSession = (row: SessionRow): Session => ({ ...row, roles: JSON.parse(row
 type Lookup = { id: string; idleSeconds: number; maxSeconds: number }
 
 /** The columns of SessionRow, with the user's current name and roles. */
-const COLUMNS = `id, generation, created_at AS createdAt, rotated_at AS rotatedAt,
+const COLUMNS = `id, generation, aal, created_at AS createdAt, rotated_at AS rotatedAt,
   expires_at AS expiresAt,
   (SELECT username FROM users WHERE users.id = user_id) AS username,
   (SELECT roles FROM users WHERE users.id = user_id) AS roles`
@@ -35,10 +40,11 @@ const USER_MAY_LOG_IN =
 const BEGUN = `max(?2, 1 + coalesce(
   (SELECT max(revoked_at) FROM sessions WHERE user_id = ${NO_USER}), 0))`
 
-/** `clear` takes back the attempt that these counters counted. */
+/** `proof` makes it a session with a second factor. `clear` takes back the attempt that these counters counted. */
 export type Login = {
   user: { id: number; passwordHash: string }
   session: Lookup & { userAgent: string; country: string; maxSessions: number }
+  proof?: Proof | undefined
   clear?: Counters | undefined
 }
 
@@ -47,27 +53,35 @@ export type Started = { session: Session; revoked: string[] }
 /**
  * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
  * the last revocation of all sessions, also by a clock that is behind or in the same second. Returns
- * undefined when the user was disabled or their password was changed since it was checked.
+ * undefined when the user was disabled or their password was changed since it was checked, or the proof is not
+ * valid: a trigger lets no session start without the second factor that its user has.
  */
 export async function insertSession(
   db: D1Database,
   login: Login,
   now: number,
 ): Promise<Started | undefined> {
-  const [inserted, revoked] = await runBatch(db, toStatements(db, login, now))
-  return toStarted(inserted, revoked)
+  const { proof, session, user } = login
+  const uses = proof ? useProof(db, { ...proof, sid: session.id, userId: user.id }, now) : []
+  const results = await runBatch(db, [...toStatements(db, login, now), ...uses])
+  const started = toStarted(results[0], results[1])
+  const [codes] = proof?.step === 1 ? rowsOf<CodeCount>(results.at(-1)) : []
+  if (started && codes) started.session.codesLeft = codes.remaining
+  return started
 }
 
 /** Returns the statements of `insertSession`; `toStarted` reads their results. */
 export function toStatements(
   db: D1Database,
-  { user, session, clear }: Login,
+  { user, session, proof, clear }: Login,
   now: number,
 ): D1PreparedStatement[] {
   const { id, idleSeconds, maxSeconds, userAgent, country, maxSessions } = session
   const insert = `INSERT INTO sessions
-      (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
-    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8 FROM users
+      (id, user_id, created_at, rotated_at, expires_at, user_agent, country, aal)
+    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8, 1 + EXISTS (
+      SELECT 1 FROM proofs WHERE proofs.id = ?9 AND user_id = users.id AND last_step < ?10)
+    FROM users
     WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
     RETURNING ${COLUMNS}`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
@@ -76,10 +90,12 @@ export function toStatements(
       ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?3
     ) RETURNING id`
   const owner = [user.id, user.passwordHash]
+  const client = [userAgent, country]
+  const proven = [proof?.id ?? null, proof?.step ?? null]
   return [
-    prepare(db, insert, [id, now, idleSeconds, maxSeconds, ...owner, userAgent, country]),
+    prepare(db, insert, [id, now, idleSeconds, maxSeconds, ...owner, ...client, ...proven]),
     prepare(db, revokeOldest, [user.id, now, maxSessions]),
-    ...(clear ? clearFailures(db, clear, now) : []),
+    ...(clear ? clearFailures(db, { ...clear, sid: proof && id }, now) : []),
   ]
 }
 
@@ -132,7 +148,7 @@ export async function findSession(
   now: number,
 ): Promise<Session | undefined> {
   const sql = `SELECT sessions.id, generation, sessions.created_at AS createdAt,
-      rotated_at AS rotatedAt, username, roles,
+      rotated_at AS rotatedAt, aal, username, roles,
       min(expires_at, rotated_at + ?3, sessions.created_at + ?4) AS expiresAt
     FROM sessions JOIN users ON users.id = user_id
     WHERE ${LIVE} AND disabled_at IS NULL`

@@ -19,7 +19,8 @@ export async function sendTokens(c: Context, session: Session, { cookie }: { coo
   const tokens = await issueTokens(c.get('isolate'), session, c.get('now'))
   const { refresh_token: refreshToken, ...others } = tokens
   if (cookie) writeRefreshCookie(c, refreshToken, tokens.refresh_expires_in)
-  const response: TokenResponse = cookie ? others : tokens
+  const codesLeft = session.codesLeft !== undefined && { recovery_codes_left: session.codesLeft }
+  const response: TokenResponse = { ...(cookie ? others : tokens), ...codesLeft }
   return c.json(response)
 }
 

@@ -18,7 +18,7 @@ import type { AccessClaims, RefreshClaims } from '../tokens/claims.ts'
 /** Where a login comes from. `address` is a network: an IPv4 address, or an IPv6 /64. */
 export type ClientInfo = { address: string; userAgent: string; country: string }
 
-/** Starts a session for a user whose password has just been checked. Throws `bad_credentials`. */
+/** Starts a session for a user whose password has just been checked. Throws `bad_credentials` or `otp_wrong`. */
 export async function startSession(
   isolate: Isolate,
   { client, ...login }: Omit<Login, 'session'> & { client: ClientInfo },
@@ -26,7 +26,10 @@ export async function startSession(
 ): Promise<Session> {
   const session = toNewSession(isolate, client)
   const started = await insertSession(isolate.db, { ...login, session }, now)
-  if (!started) throw new AppError('bad_credentials', { reason: 'changed during the login' })
+  if (!started)
+    throw new AppError(login.proof ? 'otp_wrong' : 'bad_credentials', {
+      reason: login.proof ? 'code unknown or used' : 'changed during the login',
+    })
   isolate.revokedSessions.add(started.revoked)
   return started.session
 }

@@ -6,7 +6,10 @@ const text = z.string()
 const filled = z.string().check(z.minLength(1))
 const time = z.int()
 
+/** How the user logged in (RFC 8176, RFC 9068 2.2.1); absent in tokens of earlier versions. */
 const common = {
+  amr: z.optional(z.readonly(z.array(text))),
+  acr: z.optional(text),
   iss: text,
   aud: text,
   sub: filled,
