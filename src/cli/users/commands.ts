@@ -10,6 +10,7 @@ import { listUsers, type User } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'
 import { CommandError } from '../terminal/command-error.ts'
+import { removeFactors, showFactors } from './factors.ts'
 import { quoteAlways } from '../terminal/quote.ts'
 import { confirm, readNewPassword } from '../terminal/prompt.ts'
 import { toDay, toMinute, toTable } from '../terminal/table.ts'
@@ -18,6 +19,7 @@ export type Options = Target & {
   invite: boolean
   yes: boolean
   everyone: boolean
+  remove: boolean
   role: string[]
   limit: number
   after: string
@@ -114,6 +116,11 @@ export const COMMANDS: Record<string, Command> = {
         json: { sessions: entries.map(toSessionJson), next },
       }
     },
+  },
+  factors: {
+    argument: 'name',
+    run: (isolate, name, { remove }) =>
+      remove ? removeFactors(isolate, name, now()) : showFactors(isolate, name),
   },
   logout: {
     argument: 'name or everyone',
