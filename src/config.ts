@@ -60,6 +60,8 @@ const publicUrl = string().check(
   ),
 )
 
+const MFA = ['optional', 'admins', 'all'] as const
+
 const binding = <Binding>() =>
   z.custom<Binding>((value) => typeof value === 'object' && value !== null, 'is not bound')
 
@@ -88,10 +90,7 @@ const SettingsSchema = z.object({
   SIGNUP: z.prefault(z.enum(['closed', 'open'], 'must be closed or open'), 'closed'),
   CODE_SECONDS: z.prefault(positive, '86400'),
   PUBLIC_URL: z.prefault(publicUrl, ''),
-  MFA: z.prefault(
-    z.enum(['optional', 'admins', 'all'], 'must be optional, admins or all'),
-    'optional',
-  ),
+  MFA: z.prefault(z.enum(MFA, `must be one of ${MFA.join(', ')}`), 'optional'),
   PASSWORD_MIN_LENGTH: z.prefault(whole(8), '15'), // NIST SP 800-63B-4 3.1.1.2
 })
 

@@ -12,19 +12,12 @@ export type ErrorSpec = {
   challenge?: 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication'
   /** The name of the log event. Errors without one are not logged. */
   event?: string
-  /** The `acr_values` of the challenge (RFC 9470 3). */
-  acr?: 'aal2'
   /** The default of `Retry-After`, in seconds. */
   retryAfter?: number
 }
 
 const REJECTED = { status: 401, challenge: 'invalid_token', event: 'token.rejected' } as const
-/** A second factor is missing. */
-const STEP_UP = {
-  status: 401,
-  challenge: 'insufficient_user_authentication',
-  acr: 'aal2',
-} as const
+const STEP_UP = { status: 401, challenge: 'insufficient_user_authentication' } as const
 const UNAVAILABLE = { status: 503, error: 'Service unavailable' } as const
 
 export const ERRORS = {
@@ -45,11 +38,7 @@ export const ERRORS = {
   token_not_refresh: { ...REJECTED, msg: 'Only refresh tokens are allowed' },
   token_revoked: { ...REJECTED, msg: 'Token has been revoked' },
   token_reused: { ...REJECTED, msg: 'Token has been revoked', event: 'session.reuse_detected' },
-  token_not_fresh: {
-    status: 401,
-    msg: 'Fresh token required',
-    challenge: 'insufficient_user_authentication',
-  },
+  token_not_fresh: { ...STEP_UP, msg: 'Fresh token required' },
   factor_required: { ...STEP_UP, msg: 'Second factor required' },
   role_missing: {
     status: 403,
@@ -76,7 +65,7 @@ export const ERRORS = {
   code_invalid: { status: 400, event: 'code.rejected' },
   input_invalid: { status: 400 },
   username_taken: { status: 409 },
-  too_many_factors: { status: 409, error: 'Remove another factor first' },
+  too_many_factors: { status: 409, error: 'Too many factors' },
   last_admin: { status: 409, error: 'The last admin must remain' },
   url_malformed: { status: 400, error: 'Malformed percent-encoding in URL' },
   body_incomplete: { status: 400, error: 'Request body is incomplete' },

@@ -1,167 +1,121 @@
-// The `factors` and `recovery_codes` tables: second factors, and what replaces them once.
+// The tables `factors` and `recovery_codes`. Views and triggers in 0010_factors.sql hold most of their rules.
 
+import { AppError } from '../errors.ts'
 import { idsOf, prepare, runBatch, select } from './query.ts'
 
+/** A row as it is stored. */
 export type Factor = {
   id: string
-  friendlyName: string
-  sealedSeed: string
-  lastStep: number
-  createdAt: number
+  friendly_name: string
   status: 'unverified' | 'verified' | 'disabled'
+  created_at: number
+  sealed_seed: string
+  last_step: number
 }
 
 /** The id of a factor and the step of its code, or the hash of a recovery code, whose only step is 1. */
 export type Proof = { id: string; step: number }
-
-/** Wrong codes in a row that disable a factor (NIST SP 800-63B-4 3.2.2). */
-const MAX_WRONG_CODES = 100
-const MAX_FACTORS = 10
-
-/** The user of the live session ?1 at ?2 who, with a second factor, has shown it in this session. */
-const OWNER = `(SELECT user_id FROM sessions JOIN users ON users.id = user_id
-  WHERE sessions.id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND disabled_at IS NULL
-    AND (aal = 2 OR NOT EXISTS (SELECT 1 FROM enrolled WHERE user_id = users.id)))`
-
+/** A session, and a factor of its user. */
 export type Own = { sid: string; id: string }
 
-/** Returns the id of the user of a session who may see and change their factors. */
-export async function findOwner(
-  db: D1Database,
-  sid: string,
-  now: number,
-): Promise<number | undefined> {
-  return (
-    (await select<{ id: number | null }>(db, `SELECT ${OWNER} AS id`, [sid, now]))[0]?.id ??
-    undefined
-  )
+/** Session ?1, at ?2. */
+const OWNER = 'factor_owners WHERE sid = ?1 AND expires_at > ?2'
+
+/** Returns the user of a session. Throws `factor_required` if it has not shown the second factor that they have. */
+export async function findOwner(db: D1Database, sid: string, now: number): Promise<number> {
+  const [owner] = await select<{ id: number }>(db, `SELECT user_id AS id FROM ${OWNER}`, [sid, now])
+  if (owner) return owner.id
+  throw new AppError('factor_required')
 }
 
 export const listFactors = (db: D1Database, userId: number): Promise<Factor[]> =>
-  select(
-    db,
-    `SELECT id, friendly_name AS friendlyName, sealed_seed AS sealedSeed, last_step AS lastStep,
-       created_at AS createdAt, iif(verified_at IS NULL, 'unverified', iif(disabled_at IS NULL, 'verified', 'disabled')) AS status
-     FROM factors WHERE user_id = ?1 ORDER BY created_at`,
-    [userId],
-  )
+  select(db, 'SELECT * FROM factors WHERE user_id = ?1 ORDER BY created_at', [userId])
 
-/** Adds an unfinished factor instead of an earlier one; returns false when there are too many. */
+/** Adds an unfinished factor instead of an earlier one. Throws `too_many_factors`. */
 export async function insertFactor(
   db: D1Database,
-  { sid, id, friendlyName, sealedSeed }: Own & Pick<Factor, 'friendlyName' | 'sealedSeed'>,
+  { sid, id, name, sealedSeed }: Own & { name: string; sealedSeed: string },
   now: number,
-): Promise<boolean> {
-  const insert = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
-    SELECT ?3, users.id, ?4, ?5, ?2 FROM users WHERE users.id = ${OWNER}
-      AND (SELECT count(*) FROM factors WHERE user_id = users.id) < ${MAX_FACTORS}`
-  const [, inserted] = await runBatch(db, [
-    prepare(db, `DELETE FROM factors WHERE user_id = ${OWNER} AND verified_at IS NULL`, [sid, now]),
-    prepare(db, insert, [sid, now, id, friendlyName, sealedSeed]),
-  ])
-  return inserted?.meta.changes === 1
+): Promise<void> {
+  const sql = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
+    SELECT ?3, user_id, ?4, ?5, ?2 FROM ${OWNER} RETURNING id`
+  const rows = await select(db, sql, [sid, now, id, name, sealedSeed])
+  if (rows.length === 0) throw new AppError('too_many_factors')
 }
 
-/** Replaces the recovery codes of a user, an SQL expression, by those whose hashes are ?3, a JSON array. */
-const replaceCodes = (db: D1Database, user: string, values: (string | number)[]) => [
-  prepare(
-    db,
-    `INSERT INTO recovery_codes (code_hash, user_id)
-     SELECT value, users.id FROM users, json_each(?3) WHERE users.id = ${user}`,
-    values,
-  ),
-  prepare(
-    db,
-    `DELETE FROM recovery_codes
-     WHERE user_id = ${user} AND code_hash NOT IN (SELECT value FROM json_each(?3))`,
-    values,
-  ),
-]
+/** ?3: the hashes as a JSON array. The earlier codes have just been deleted, if the session may replace them. */
+const INSERT_CODES = `INSERT INTO recovery_codes (code_hash, user_id)
+  SELECT value, user_id FROM json_each(?3), ${OWNER} AND is_enrolled AND NOT has_codes`
 
 /**
- * Completes an enrolment: replaces the recovery codes, revokes the user's other sessions, whose ids are returned, and
- * from then on the factor counts, also for this session. Returns undefined, and changes nothing, if it may not.
+ * Completes an enrolment: revokes the user's other sessions, whose ids are returned, and replaces the recovery codes.
+ * From then on the factor counts, and this session has shown it. Throws `not_found`.
  */
 export async function verifyFactor(
   db: D1Database,
   { sid, id, step, hashes }: Own & { step: number; hashes: string[] },
   now: number,
-): Promise<string[] | undefined> {
-  const user = `(SELECT user_id FROM factors WHERE id = ?4 AND verified_at IS NULL AND user_id = ${OWNER})`
-  const values = [sid, now, JSON.stringify(hashes), id]
+): Promise<string[]> {
+  const user = `(SELECT user_id FROM ${OWNER} AND user_id =
+    (SELECT user_id FROM factors WHERE id = ?3 AND verified_at IS NULL))`
   const revoke = `UPDATE sessions SET revoked_at = ?2
     WHERE user_id = ${user} AND id <> ?1 AND revoked_at IS NULL RETURNING id`
-  const update = `UPDATE factors SET verified_at = ?2, last_step = ?5
-    WHERE id = ?4 AND user_id = ${user}`
-  const [, , revoked, , verified] = await runBatch(db, [
-    ...replaceCodes(db, user, values),
-    prepare(db, revoke, values),
-    prepare(db, `UPDATE sessions SET aal = 2 WHERE id = ?1 AND user_id = ${user}`, values),
-    prepare(db, update, [...values, step]), // last, because the others need it unfinished
+  const verify = `UPDATE factors SET verified_at = ?2, last_step = ?4
+    WHERE id = ?3 AND user_id = ${user} RETURNING id`
+  const [revoked, , verified] = await runBatch(db, [
+    prepare(db, revoke, [sid, now, id]),
+    prepare(db, `UPDATE sessions SET aal = 2 WHERE id = ?1 AND user_id = ${user}`, [sid, now, id]),
+    prepare(db, verify, [sid, now, id, step]), // last, because the others need it unfinished
+    prepare(db, INSERT_CODES, [sid, now, JSON.stringify(hashes)]),
   ])
-  return verified?.meta.changes === 1 ? idsOf(revoked) : undefined
+  if (verified?.results.length === 1) return idsOf(revoked)
+  throw new AppError('not_found')
 }
 
-/** Returns false for a user without a factor, or one whose session has not shown it. */
-export async function replaceOwnCodes(
+/** Throws `not_found` for a user without a factor. */
+export async function replaceCodes(
   db: D1Database,
   { sid, hashes }: { sid: string; hashes: string[] },
   now: number,
-): Promise<boolean> {
-  const user = `(SELECT user_id FROM enrolled WHERE user_id = ${OWNER})`
-  const [inserted] = await runBatch(db, replaceCodes(db, user, [sid, now, JSON.stringify(hashes)]))
-  return inserted?.meta.changes === hashes.length
+): Promise<void> {
+  const remove = `DELETE FROM recovery_codes WHERE user_id = (SELECT user_id FROM ${OWNER})`
+  const [, inserted] = await runBatch(db, [
+    prepare(db, remove, [sid, now]),
+    prepare(db, INSERT_CODES, [sid, now, JSON.stringify(hashes)]),
+  ])
+  if (inserted?.meta.changes === 0) throw new AppError('not_found')
 }
 
-/** Removes a factor. A trigger removes the recovery codes with the last one. */
-export const deleteFactor = async (
-  db: D1Database,
-  { sid, id }: Own,
-  now: number,
-): Promise<boolean> =>
-  (
-    await select(db, `DELETE FROM factors WHERE id = ?3 AND user_id = ${OWNER} RETURNING id`, [
-      sid,
-      now,
-      id,
-    ])
-  ).length === 1
+/** Removes a factor. A trigger removes the recovery codes with the last one. Throws `not_found`. */
+export async function deleteFactor(db: D1Database, { sid, id }: Own, now: number): Promise<void> {
+  const sql = `DELETE FROM factors WHERE id = ?3 AND user_id = (SELECT user_id FROM ${OWNER})
+    RETURNING id`
+  const rows = await select(db, sql, [sid, now, id])
+  if (rows.length === 0) throw new AppError('not_found')
+}
 
-const COUNT_CODES = `SELECT count(*) AS total, count(*) FILTER (WHERE used_at IS NULL) AS remaining
-  FROM recovery_codes WHERE user_id = ?1`
-export type CodeCount = { total: number; remaining: number }
-
-export const countCodes = async (db: D1Database, userId: number): Promise<CodeCount> =>
-  (await select<CodeCount>(db, COUNT_CODES, [userId]))[0] ?? { total: 0, remaining: 0 }
+/** Returns how many recovery codes a user has, and how many are left. */
+export async function countCodes(db: D1Database, userId: number) {
+  const sql = `SELECT count(*) AS total, count(iif(used_at IS NULL, 1, NULL)) AS remaining
+    FROM recovery_codes WHERE user_id = ?1`
+  const [count] = await select<{ total: number; remaining: number }>(db, sql, [userId])
+  return count ?? { total: 0, remaining: 0 }
+}
 
 /** Counts a wrong code for each factor of a user; returns whether that has disabled one. */
-export async function countWrongCode(
-  db: D1Database,
-  userId: number,
-  now: number,
-): Promise<boolean> {
-  const sql = `UPDATE factors SET wrong_codes = wrong_codes + 1,
-      disabled_at = iif(wrong_codes + 1 < ${MAX_WRONG_CODES}, NULL, ?2)
-    WHERE user_id = ?1 AND verified_at IS NOT NULL AND disabled_at IS NULL
-    RETURNING disabled_at AS disabledAt`
-  const rows = await select<{ disabledAt: number | null }>(db, sql, [userId, now])
-  return rows.some(({ disabledAt }) => disabledAt !== null)
+export async function countWrongCode(db: D1Database, userId: number): Promise<boolean> {
+  const sql = `UPDATE factors SET wrong_codes = wrong_codes + 1
+    WHERE user_id = ?1 AND status = 'verified' RETURNING status`
+  const rows = await select<Pick<Factor, 'status'>>(db, sql, [userId])
+  return rows.some(({ status }) => status === 'disabled')
 }
 
-/** Returns the statements that use up a proof, if session `sid` has started with it; the last is a CodeCount. */
-export const useProof = (
-  db: D1Database,
-  { sid, userId, id, step }: Proof & { sid: string; userId: number },
-  now: number,
-): D1PreparedStatement[] => {
+/** Returns the statements that use up a proof, if session `sid` has started with it. */
+export function useProof(db: D1Database, { sid, id, step }: Own & Proof, now: number) {
   const started = 'EXISTS (SELECT 1 FROM sessions WHERE id = ?3)'
   const accept = `UPDATE factors SET last_step = ?2, wrong_codes = 0
     WHERE id = ?1 AND last_step < ?2 AND ${started}`
   const use = `UPDATE recovery_codes SET used_at = ?2
     WHERE code_hash = ?1 AND used_at IS NULL AND ${started}`
-  return [
-    prepare(db, accept, [id, step, sid]),
-    prepare(db, use, [id, now, sid]),
-    prepare(db, COUNT_CODES, [userId]),
-  ]
+  return [prepare(db, accept, [id, step, sid]), prepare(db, use, [id, now, sid])]
 }

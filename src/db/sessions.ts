@@ -1,6 +1,6 @@
 // The `sessions` table: one function, one statement or one transaction.
 
-import { type CodeCount, type Proof, useProof } from './factors.ts'
+import { type Proof, useProof } from './factors.ts'
 import { clearFailures, type Counters } from './login-failures.ts'
 import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { NO_USER } from './session-revocation.ts'
@@ -16,8 +16,8 @@ export type Session = {
   expiresAt: number
   /** The authenticator assurance level: 2 with a second factor (NIST SP 800-63B-4). */
   aal: number
-  /** How many recovery codes are left, after a login with one. */
-  codesLeft?: number
+  /** How many recovery codes are left, after a login with one; else null. */
+  codesLeft?: number | null
 }
 
 type SessionRow = Omit<Session, 'roles'> & { roles: string }
@@ -61,13 +61,10 @@ export async function insertSession(
   login: Login,
   now: number,
 ): Promise<Started | undefined> {
-  const { proof, session, user } = login
-  const uses = proof ? useProof(db, { ...proof, sid: session.id, userId: user.id }, now) : []
-  const results = await runBatch(db, [...toStatements(db, login, now), ...uses])
-  const started = toStarted(results[0], results[1])
-  const [codes] = proof?.step === 1 ? rowsOf<CodeCount>(results.at(-1)) : []
-  if (started && codes) started.session.codesLeft = codes.remaining
-  return started
+  const { proof, session } = login
+  const uses = proof ? useProof(db, { ...proof, sid: session.id }, now) : []
+  const [inserted, revoked] = await runBatch(db, [...toStatements(db, login, now), ...uses])
+  return toStarted(inserted, revoked)
 }
 
 /** Returns the statements of `insertSession`; `toStarted` reads their results. */
@@ -83,7 +80,8 @@ export function toStatements(
       SELECT 1 FROM proofs WHERE proofs.id = ?9 AND user_id = users.id AND last_step < ?10)
     FROM users
     WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
-    RETURNING ${COLUMNS}`
+    RETURNING ${COLUMNS}, iif(?10 = 1, (SELECT count(*) - 1 FROM recovery_codes AS code
+      WHERE code.user_id = sessions.user_id AND used_at IS NULL), NULL) AS codesLeft`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
       SELECT id FROM sessions
       WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2

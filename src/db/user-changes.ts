@@ -192,7 +192,7 @@ export async function changePasswordHash(
   const [, revoked, inserted] = await runBatch(db, [
     prepare(db, update, [id, oldHash, passwordHash, sid, now]),
     prepare(db, revokeAll, [id, passwordHash, now]),
-    ...toStatements(db, { ...login, proof: { id: sid, step: 1 } }, now),
+    ...toStatements(db, { ...login, proof: { id: sid, step: 0 } }, now),
   ])
   return toStarted(inserted, revoked)
 }

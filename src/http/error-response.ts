@@ -7,9 +7,6 @@ import { AppError, ERRORS, type ErrorSpec } from '../errors.ts'
 import { clearRefreshCookie } from './refresh-cookie.ts'
 import { logEvent, readRequestId } from './request-log.ts'
 
-/** Events that are no reason to look at the log. */
-const INFO = new Set(['login.otp_required', 'token.rejected'])
-
 /** Handles everything that a route throws. Your own routes, and Hono's middleware, may throw HTTPException. */
 export async function onError(error: Error, c: Context): Promise<Response> {
   if (!(error instanceof HTTPException)) return sendError(c, error)
@@ -42,15 +39,12 @@ export async function sendError(c: Context, thrown: Error): Promise<Response> {
 }
 
 /** Returns the challenge of a guard (RFC 6750 3, RFC 9470 3): an error code only where a token was sent. */
-function toChallenge(
-  { challenge, msg, acr }: ErrorSpec,
-  maxAgeSeconds: number | undefined,
-): string {
+function toChallenge({ challenge, msg }: ErrorSpec, maxAgeSeconds: number | undefined): string {
   const attributes = ['realm="latchkey"']
   if (challenge) attributes.push(`error="${challenge}"`)
   if (challenge && msg) attributes.push(`error_description="${msg}"`)
-  if (acr) attributes.push(`acr_values="${acr}"`)
   if (maxAgeSeconds !== undefined) attributes.push(`max_age="${maxAgeSeconds}"`)
+  else if (challenge === 'insufficient_user_authentication') attributes.push('acr_values="aal2"')
   return `Bearer ${attributes.join(', ')}`
 }
 
@@ -60,7 +54,7 @@ export async function logError(c: Context, error: AppError, thrown: Error = erro
   const { status, ...spec }: ErrorSpec = ERRORS[code]
   const event = details.event ?? spec.event
   if (!event) return
-  const level = status >= 500 ? 'error' : INFO.has(event) ? 'info' : 'warn'
+  const level = status >= 500 ? 'error' : /^token|otp/.test(event) ? 'info' : 'warn'
   const { username, sid } = details
   const stack = code === 'internal' ? thrown.stack : undefined
   await logEvent(c, level, { event, status, username, sid, reason: thrown.message, stack })

@@ -12,9 +12,7 @@ export type GuardOptions = {
   fresh?: number
   /** Requires one of these roles: those of the token, with `fresh` those of the database. */
   roles?: readonly [string, ...string[]]
-  /**
-   * `aal2` requires a session with a second factor. `aal1` does not, where MFA requires one of everybody else.
-   */
+  /** `aal2` requires a session with a second factor; `aal1` requires none, whatever MFA says. */
   acr?: 'aal1' | 'aal2'
   /**
    * Without an Authorization header, accepts the refresh token of a browser session from its cookie, for
@@ -27,13 +25,7 @@ type PositiveInteger<Value> = `${Value & number}` extends '0' | `-${string}` | `
   ? never
   : Value
 
-type ForAccess = {
-  tokenType?: 'access'
-  optional?: false
-  fresh?: unknown
-  roles?: unknown
-  acr?: unknown
-}
+type ForAccess = { tokenType?: 'access'; optional?: false; [other: string]: unknown }
 
 /** What each option may be beside the others. */
 type Allowed<Options> = {
@@ -64,7 +56,7 @@ const RULES: Record<keyof GuardOptions, [check: (value: unknown) => boolean, rul
       Array.isArray(value) && value.length > 0 && value.every((role) => typeof role === 'string'),
     'a list of one or more roles',
   ],
-  acr: [(value) => value === 'aal1' || value === 'aal2', "'aal1' or 'aal2'"],
+  acr: [(value) => ['aal1', 'aal2'].includes(String(value)), "'aal1' or 'aal2'"],
   cookies: [isBoolean, 'true or false'],
 }
 

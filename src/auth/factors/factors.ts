@@ -36,47 +36,36 @@ export async function checkFactor(
     const step = await findNewStep(isolate, { userId, factor, code }, now)
     if (step) return { id: factor.id, step }
   }
-  const isDisabled = await db.countWrongCode(isolate.db, userId, now)
-  const reason = isDisabled ? 'too many wrong codes in a row' : 'wrong one-time code'
-  const event = isDisabled && { event: 'factor.disabled' }
-  throw new AppError('otp_wrong', { username, reason, ...event })
+  const disabled = (await db.countWrongCode(isolate.db, userId)) && { event: 'factor.disabled' }
+  throw new AppError('otp_wrong', { username, reason: 'wrong one-time code', ...disabled })
 }
+
+type Guess = { userId: number; factor: db.Factor; code: string | undefined }
 
 /** Returns the step of a code, unless it is not later than that of the last code that was accepted. */
-async function findNewStep(
-  isolate: Isolate,
-  { userId, factor, code }: { userId: number; factor: db.Factor; code: string },
-  now: number,
-): Promise<number | undefined> {
-  const seed = await openSeed(await isolate.dataRing(), userId, factor.sealedSeed)
-  const step = await findStep(seed, code, now)
-  return step !== undefined && step > factor.lastStep ? step : undefined
+async function findNewStep(isolate: Isolate, { userId, factor, code }: Guess, now: number) {
+  const seed = await openSeed(await isolate.dataRing(), userId, factor.sealed_seed)
+  const step = code && (await findStep(seed, code, now))
+  return step && step > factor.last_step ? step : undefined
 }
 
-/** Returns the id of the user of a session. Throws `factor_required` if it has not shown the factor they have. */
-export async function requireOwner(isolate: Isolate, sid: string, now: number): Promise<number> {
-  const userId = await db.findOwner(isolate.db, sid, now)
-  if (userId === undefined) throw new AppError('factor_required')
-  return userId
-}
-
-type Enrolment = { sid: string; username: string; friendlyName: string }
+type Enrolment = { sid: string; username: string; name: string }
 
 /** Begins to enrol an authenticator app. Throws `factor_required`, `too_many_factors` or `keys_invalid`. */
 export async function enrolFactor(
   isolate: Isolate,
-  { sid, username, friendlyName }: Enrolment,
+  { sid, username, name }: Enrolment,
   now: number,
-): Promise<{ id: string; secret: string; uri: string }> {
-  const userId = await requireOwner(isolate, sid, now)
+) {
+  const userId = await db.findOwner(isolate.db, sid, now)
   const seed = crypto.getRandomValues(new Uint8Array(SEED_LENGTH))
   const sealedSeed = await sealSeed(await isolate.dataRing(), userId, seed)
   const id = randomId()
-  if (!(await db.insertFactor(isolate.db, { sid, id, friendlyName, sealedSeed }, now)))
-    throw new AppError('too_many_factors')
-  const [issuer, name] = [isolate.settings.JWT_ISSUER, username].map(encodeURIComponent)
+  await db.insertFactor(isolate.db, { sid, id, name, sealedSeed }, now)
+  const [issuer, account] = [isolate.settings.JWT_ISSUER, username].map(encodeURIComponent)
   const secret = toBase32(seed)
-  return { id, secret, uri: `otpauth://totp/${issuer}:${name}?secret=${secret}&issuer=${issuer}` }
+  const uri = `otpauth://totp/${issuer}:${account}?secret=${secret}&issuer=${issuer}`
+  return { id, totp: { secret, uri } }
 }
 
 /**
@@ -85,37 +74,32 @@ export async function enrolFactor(
  */
 export async function verifyFactor(
   isolate: Isolate,
-  { sid, id, otp }: { sid: string; id: string; otp: string },
+  { sid, id, otp }: db.Own & { otp: string },
   now: number,
 ): Promise<string[]> {
-  const userId = await requireOwner(isolate, sid, now)
+  const userId = await db.findOwner(isolate.db, sid, now)
   const factors = await db.listFactors(isolate.db, userId)
   const factor = factors.find((one) => one.id === id && one.status === 'unverified')
   if (!factor) throw new AppError('not_found')
-  const code = parseOtp(otp)
-  const step = code && (await findNewStep(isolate, { userId, factor, code }, now))
+  const step = await findNewStep(isolate, { userId, factor, code: parseOtp(otp) }, now)
   if (!step) throw new AppError('code_invalid', { error: { otp: ['Not a valid code.'] } })
   const { codes, hashes } = await createCodes()
-  const revoked = await db.verifyFactor(isolate.db, { sid, id, step, hashes }, now)
-  if (!revoked) throw new AppError('not_found') // verified or removed meanwhile
-  isolate.revokedSessions.add(revoked)
+  isolate.revokedSessions.add(await db.verifyFactor(isolate.db, { sid, id, step, hashes }, now))
   return codes
 }
 
 /** Replaces the recovery codes of the user of a session. Throws `not_found` for a user without a factor. */
 export async function replaceCodes(isolate: Isolate, sid: string, now: number): Promise<string[]> {
   const { codes, hashes } = await createCodes()
-  if (await db.replaceOwnCodes(isolate.db, { sid, hashes }, now)) return codes
-  throw new AppError('not_found')
-}
-
-/** Removes a factor. Throws `not_found`. */
-export async function removeFactor(isolate: Isolate, own: db.Own, now: number): Promise<void> {
-  await requireOwner(isolate, own.sid, now)
-  if (!(await db.deleteFactor(isolate.db, own, now))) throw new AppError('not_found')
+  await db.replaceCodes(isolate.db, { sid, hashes }, now)
+  return codes
 }
 
 async function createCodes(): Promise<{ codes: string[]; hashes: string[] }> {
   const codes = Array.from({ length: RECOVERY_CODES }, () => randomCode(LETTERS))
   return { codes, hashes: await Promise.all(codes.map(hashCode)) }
 }
+
+/** Removes a factor, and with the last one the recovery codes. Throws `not_found`. */
+export const removeFactor = (isolate: Isolate, own: db.Own, now: number): Promise<void> =>
+  db.deleteFactor(isolate.db, own, now)

@@ -26,10 +26,8 @@ export async function startSession(
 ): Promise<Session> {
   const session = toNewSession(isolate, client)
   const started = await insertSession(isolate.db, { ...login, session }, now)
-  if (!started)
-    throw new AppError(login.proof ? 'otp_wrong' : 'bad_credentials', {
-      reason: login.proof ? 'code unknown or used' : 'changed during the login',
-    })
+  const code = login.proof ? 'otp_wrong' : 'bad_credentials'
+  if (!started) throw new AppError(code, { reason: 'changed or used during the login' })
   isolate.revokedSessions.add(started.revoked)
   return started.session
 }

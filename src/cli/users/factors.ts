@@ -11,24 +11,16 @@ type Output = { text: string; json: unknown }
 export async function showFactors({ db, ...isolate }: Isolate, username: string): Promise<Output> {
   const { id } = await requireUser({ db, ...isolate }, username)
   const [factors, codes] = [await listFactors(db, id), await countCodes(db, id)]
-  const rows = factors.map(({ friendlyName, status, createdAt }) => [
-    friendlyName,
-    status,
-    toMinute(createdAt),
-  ])
-  const table = toTable(['name', 'status', 'added (UTC)'], rows)
+  const table = toTable(
+    ['name', 'status', 'added (UTC)'],
+    factors.map((factor) => [factor.friendly_name, factor.status, toMinute(factor.created_at)]),
+  )
+  const list = factors.map(({ id: factorId, friendly_name, status, created_at }) => {
+    return { id: factorId, type: 'totp', friendly_name, status, created_at }
+  })
   return {
     text: `${table}\nrecovery codes left: ${codes.remaining} of ${codes.total}`,
-    json: {
-      factors: factors.map((factor) => ({
-        id: factor.id,
-        type: 'totp',
-        friendly_name: factor.friendlyName,
-        status: factor.status,
-        created_at: factor.createdAt,
-      })),
-      recovery_codes: codes,
-    },
+    json: { factors: list, recovery_codes: codes },
   }
 }
 
