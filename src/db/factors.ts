@@ -19,11 +19,14 @@ export type Proof = { id: string; step: number }
 export type Own = { sid: string; id: string }
 
 /** Session ?1, at ?2. */
-const OWNER = 'factor_owners WHERE sid = ?1 AND expires_at > ?2'
+const OF_SESSION = 'factor_owners WHERE sid = ?1 AND expires_at > ?2'
 
 /** Returns the user of a session. Throws `factor_required` if it has not shown the second factor that they have. */
 export async function findOwner(db: D1Database, sid: string, now: number): Promise<number> {
-  const [owner] = await select<{ id: number }>(db, `SELECT user_id AS id FROM ${OWNER}`, [sid, now])
+  const [owner] = await select<{ id: number }>(db, `SELECT user_id AS id FROM ${OF_SESSION}`, [
+    sid,
+    now,
+  ])
   if (owner) return owner.id
   throw new AppError('factor_required')
 }
@@ -38,14 +41,18 @@ export async function insertFactor(
   now: number,
 ): Promise<void> {
   const sql = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
-    SELECT ?3, user_id, ?4, ?5, ?2 FROM ${OWNER} RETURNING id`
+    SELECT ?3, user_id, ?4, ?5, ?2 FROM ${OF_SESSION} RETURNING id`
   const rows = await select(db, sql, [sid, now, id, name, sealedSeed])
   if (rows.length === 0) throw new AppError('too_many_factors')
 }
 
 /** ?3: the hashes as a JSON array. The earlier codes have just been deleted, if the session may replace them. */
 const INSERT_CODES = `INSERT INTO recovery_codes (code_hash, user_id)
-  SELECT value, user_id FROM json_each(?3), ${OWNER} AND is_enrolled AND NOT has_codes`
+  SELECT value, user_id FROM json_each(?3), ${OF_SESSION} AND is_enrolled AND NOT has_codes`
+
+/** The user of ?3, an unfinished factor, if it is that of the session. */
+const ENROLLING = `(SELECT user_id FROM ${OF_SESSION} AND user_id =
+  (SELECT user_id FROM factors WHERE id = ?3 AND verified_at IS NULL))`
 
 /**
  * Completes an enrolment: revokes the user's other sessions, whose ids are returned, and replaces the recovery codes.
@@ -56,15 +63,17 @@ export async function verifyFactor(
   { sid, id, step, hashes }: Own & { step: number; hashes: string[] },
   now: number,
 ): Promise<string[]> {
-  const user = `(SELECT user_id FROM ${OWNER} AND user_id =
-    (SELECT user_id FROM factors WHERE id = ?3 AND verified_at IS NULL))`
   const revoke = `UPDATE sessions SET revoked_at = ?2
-    WHERE user_id = ${user} AND id <> ?1 AND revoked_at IS NULL RETURNING id`
+    WHERE user_id = ${ENROLLING} AND id <> ?1 AND revoked_at IS NULL RETURNING id`
   const verify = `UPDATE factors SET verified_at = ?2, last_step = ?4
-    WHERE id = ?3 AND user_id = ${user} RETURNING id`
+    WHERE id = ?3 AND user_id = ${ENROLLING} RETURNING id`
   const [revoked, , verified] = await runBatch(db, [
     prepare(db, revoke, [sid, now, id]),
-    prepare(db, `UPDATE sessions SET aal = 2 WHERE id = ?1 AND user_id = ${user}`, [sid, now, id]),
+    prepare(db, `UPDATE sessions SET aal = 2 WHERE id = ?1 AND user_id = ${ENROLLING}`, [
+      sid,
+      now,
+      id,
+    ]),
     prepare(db, verify, [sid, now, id, step]), // last, because the others need it unfinished
     prepare(db, INSERT_CODES, [sid, now, JSON.stringify(hashes)]),
   ])
@@ -78,7 +87,7 @@ export async function replaceCodes(
   { sid, hashes }: { sid: string; hashes: string[] },
   now: number,
 ): Promise<void> {
-  const remove = `DELETE FROM recovery_codes WHERE user_id = (SELECT user_id FROM ${OWNER})`
+  const remove = `DELETE FROM recovery_codes WHERE user_id = (SELECT user_id FROM ${OF_SESSION})`
   const [, inserted] = await runBatch(db, [
     prepare(db, remove, [sid, now]),
     prepare(db, INSERT_CODES, [sid, now, JSON.stringify(hashes)]),
@@ -88,7 +97,7 @@ export async function replaceCodes(
 
 /** Removes a factor. A trigger removes the recovery codes with the last one. Throws `not_found`. */
 export async function deleteFactor(db: D1Database, { sid, id }: Own, now: number): Promise<void> {
-  const sql = `DELETE FROM factors WHERE id = ?3 AND user_id = (SELECT user_id FROM ${OWNER})
+  const sql = `DELETE FROM factors WHERE id = ?3 AND user_id = (SELECT user_id FROM ${OF_SESSION})
     RETURNING id`
   const rows = await select(db, sql, [sid, now, id])
   if (rows.length === 0) throw new AppError('not_found')
@@ -112,10 +121,9 @@ export async function countWrongCode(db: D1Database, userId: number): Promise<bo
 
 /** Returns the statements that use up a proof, if session `sid` has started with it. */
 export function useProof(db: D1Database, { sid, id, step }: Own & Proof, now: number) {
-  const started = 'EXISTS (SELECT 1 FROM sessions WHERE id = ?3)'
   const accept = `UPDATE factors SET last_step = ?2, wrong_codes = 0
-    WHERE id = ?1 AND last_step < ?2 AND ${started}`
+    WHERE id = ?1 AND last_step < ?2 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3)`
   const use = `UPDATE recovery_codes SET used_at = ?2
-    WHERE code_hash = ?1 AND used_at IS NULL AND ${started}`
+    WHERE code_hash = ?1 AND used_at IS NULL AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3)`
   return [prepare(db, accept, [id, step, sid]), prepare(db, use, [id, now, sid])]
 }

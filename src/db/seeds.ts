@@ -25,6 +25,6 @@ export const replaceSeeds = (
   change(
     db,
     `UPDATE factors SET sealed_seed = value ->> 2 FROM json_each(?1)
-     WHERE id = value ->> 0 AND sealed_seed = value ->> 1`,
+     WHERE factors.id = value ->> 0 AND sealed_seed = value ->> 1`,
     [JSON.stringify(seeds.map(({ id, sealed, resealed }) => [id, sealed, resealed]))],
   )

@@ -16,8 +16,7 @@ export type Session = {
   expiresAt: number
   /** The authenticator assurance level: 2 with a second factor (NIST SP 800-63B-4). */
   aal: number
-  /** How many recovery codes are left, after a login with one; else null. */
-  codesLeft?: number | null
+  codesLeft?: number | null // recovery codes, after a login with one
 }
 
 type SessionRow = Omit<Session, 'roles'> & { roles: string }
@@ -53,16 +52,15 @@ export type Started = { session: Session; revoked: string[] }
 /**
  * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
  * the last revocation of all sessions, also by a clock that is behind or in the same second. Returns
- * undefined when the user was disabled or their password was changed since it was checked, or the proof is not
- * valid: a trigger lets no session start without the second factor that its user has.
+ * undefined when the user was disabled or their password was changed since it was checked, or, by a trigger,
+ * when they have a second factor and the proof is not valid.
  */
 export async function insertSession(
   db: D1Database,
   login: Login,
   now: number,
 ): Promise<Started | undefined> {
-  const { proof, session } = login
-  const uses = proof ? useProof(db, { ...proof, sid: session.id }, now) : []
+  const uses = login.proof ? useProof(db, { ...login.proof, sid: login.session.id }, now) : []
   const [inserted, revoked] = await runBatch(db, [...toStatements(db, login, now), ...uses])
   return toStarted(inserted, revoked)
 }
@@ -88,10 +86,9 @@ export function toStatements(
       ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?3
     ) RETURNING id`
   const owner = [user.id, user.passwordHash]
-  const client = [userAgent, country]
-  const proven = [proof?.id ?? null, proof?.step ?? null]
+  const rest = [userAgent, country, proof?.id ?? null, proof?.step ?? null]
   return [
-    prepare(db, insert, [id, now, idleSeconds, maxSeconds, ...owner, ...client, ...proven]),
+    prepare(db, insert, [id, now, idleSeconds, maxSeconds, ...owner, ...rest]),
     prepare(db, revokeOldest, [user.id, now, maxSessions]),
     ...(clear ? clearFailures(db, { ...clear, sid: proof && id }, now) : []),
   ]

@@ -12,7 +12,7 @@ export type GuardOptions = {
   fresh?: number
   /** Requires one of these roles: those of the token, with `fresh` those of the database. */
   roles?: readonly [string, ...string[]]
-  /** `aal2` requires a session with a second factor; `aal1` requires none, whatever MFA says. */
+  /** `aal2` requires a session with a second factor; `aal1` requires none, regardless of MFA. */
   acr?: 'aal1' | 'aal2'
   /**
    * Without an Authorization header, accepts the refresh token of a browser session from its cookie, for

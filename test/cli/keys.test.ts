@@ -219,7 +219,7 @@ describe('npm run keys -- rotate with a DATA_SECRET', () => {
     const where = ['--local', '--cwd', project.folder]
     await runWrangler(['d1', 'migrations', 'apply', 'DB', ...where], 'keep')
     const insert = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
-      VALUES ('f', 7, 'phone', '0123456789abcdef.aaaaaaaaaaaaaaaa.bbbb', 1)`
+      VALUES ('f', 7, 'phone', '0123456789abcdef.AAAAAAAAAAAAAAAAAAAA', 1)`
     await runWrangler(['d1', 'execute', 'DB', '--command', insert, ...where], 'keep')
     const { code, stderr } = await keys('rotate', 'retire')
     expect(code).toBe(1)

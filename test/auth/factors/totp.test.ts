@@ -12,9 +12,12 @@ it.each([
   [1_234_567_890, '89005924'],
   [2_000_000_000, '69279037'],
   [20_000_000_000, '65353130'],
-])('at %i the code is that of RFC 6238, shortened to 6 digits (RFC 6238 B)', async (time, code) => {
-  expect(await computeOtp(SEED, Math.floor(time / 30))).toBe(code.slice(2))
-})
+])(
+  'at %i the code is that of its appendix B, shortened to 6 digits (RFC 6238)',
+  async (time, code) => {
+    expect(await computeOtp(SEED, Math.floor(time / 30))).toBe(code.slice(2))
+  },
+)
 
 it('a seed is shown in base32 as authenticator apps read it (RFC 4648 6)', () => {
   expect(toBase32(SEED)).toBe('GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ')
