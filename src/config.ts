@@ -60,7 +60,7 @@ const publicUrl = string().check(
   ),
 )
 
-const MFA = ['optional', 'admins', 'all'] as const
+const mfa = z.enum(['optional', 'admins', 'all'], 'must be optional, admins or all')
 
 const binding = <Binding>() =>
   z.custom<Binding>((value) => typeof value === 'object' && value !== null, 'is not bound')
@@ -90,7 +90,7 @@ const SettingsSchema = z.object({
   SIGNUP: z.prefault(z.enum(['closed', 'open'], 'must be closed or open'), 'closed'),
   CODE_SECONDS: z.prefault(positive, '86400'),
   PUBLIC_URL: z.prefault(publicUrl, ''),
-  MFA: z.prefault(z.enum(MFA, `must be one of ${MFA.join(', ')}`), 'optional'),
+  MFA: z.prefault(mfa, 'optional'),
   PASSWORD_MIN_LENGTH: z.prefault(whole(8), '15'), // NIST SP 800-63B-4 3.1.1.2
 })
 

@@ -32,7 +32,7 @@ export async function findOwner(db: D1Database, sid: string, now: number): Promi
 }
 
 export const listFactors = (db: D1Database, userId: number): Promise<Factor[]> =>
-  select(db, 'SELECT * FROM factors WHERE user_id = ?1 ORDER BY created_at', [userId])
+  select(db, 'SELECT * FROM factors WHERE user_id = ?1 ORDER BY rowid', [userId])
 
 /** Adds an unfinished factor instead of an earlier one. Throws `too_many_factors`. */
 export async function insertFactor(
@@ -105,10 +105,9 @@ export async function deleteFactor(db: D1Database, { sid, id }: Own, now: number
 
 /** Returns how many recovery codes a user has, and how many are left. */
 export async function countCodes(db: D1Database, userId: number) {
-  const sql = `SELECT count(*) AS total, count(iif(used_at IS NULL, 1, NULL)) AS remaining
-    FROM recovery_codes WHERE user_id = ?1`
+  const sql = 'SELECT total, remaining FROM code_counts WHERE user_id = ?1'
   const [count] = await select<{ total: number; remaining: number }>(db, sql, [userId])
-  return count ?? { total: 0, remaining: 0 }
+  return { total: 0, remaining: 0, ...count }
 }
 
 /** Counts a wrong code for each factor of a user; returns whether that has disabled one. */

@@ -39,7 +39,7 @@ const USER_MAY_LOG_IN =
 const BEGUN = `max(?2, 1 + coalesce(
   (SELECT max(revoked_at) FROM sessions WHERE user_id = ${NO_USER}), 0))`
 
-/** `proof` makes it a session with a second factor. `clear` takes back the attempt that these counters counted. */
+/** `proof` is of a second factor. `clear` takes back the attempt that these counters counted. */
 export type Login = {
   user: { id: number; passwordHash: string }
   session: Lookup & { userAgent: string; country: string; maxSessions: number }
@@ -52,8 +52,7 @@ export type Started = { session: Session; revoked: string[] }
 /**
  * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
  * the last revocation of all sessions, also by a clock that is behind or in the same second. Returns
- * undefined when the user was disabled or their password was changed since it was checked, or, by a trigger,
- * when they have a second factor and the proof is not valid.
+ * undefined when the user was disabled or the password changed since it was checked, or a proof is missing.
  */
 export async function insertSession(
   db: D1Database,
@@ -78,8 +77,8 @@ export function toStatements(
       SELECT 1 FROM proofs WHERE proofs.id = ?9 AND user_id = users.id AND last_step < ?10)
     FROM users
     WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
-    RETURNING ${COLUMNS}, iif(?10 = 1, (SELECT count(*) - 1 FROM recovery_codes AS code
-      WHERE code.user_id = sessions.user_id AND used_at IS NULL), NULL) AS codesLeft`
+    RETURNING ${COLUMNS}, (SELECT remaining - 1 FROM code_counts AS counts
+      WHERE ?10 = 1 AND counts.user_id = sessions.user_id) AS codesLeft`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
       SELECT id FROM sessions
       WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2

@@ -33,7 +33,7 @@ export async function sendError(c: Context, thrown: Error): Promise<Response> {
   if (details.allow) c.header('Allow', details.allow.join(', '))
   if (retryAfter !== undefined) c.header('Retry-After', String(retryAfter))
   if (spec.challenge === 'invalid_token' && c.get('tokenSource') === 'cookie') clearRefreshCookie(c)
-  if (spec.msg !== undefined || spec.challenge)
+  if (spec.msg ?? spec.challenge)
     c.header('WWW-Authenticate', toChallenge(spec, details.maxAgeSeconds))
   return c.json(spec.msg ? { msg: spec.msg } : { error: details.error ?? spec.error })
 }

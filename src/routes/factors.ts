@@ -61,6 +61,6 @@ export const factors = new Hono<AppEnv>()
     const { username: target } = c.req.valid('param')
     const change = { keepLastAdmin: true, actor: user.sid, change: { removeFactors: true } }
     await updateUser(isolate, { username: target, ...change }, now)
-    await logEvent(c, 'info', { event: 'factor.removed', target, reason: 'by an admin' })
+    await logEvent(c, 'info', { event: 'factor.removed', target })
     return c.json({ message: 'Factors removed' })
   })

@@ -8,7 +8,7 @@ import { listUsers } from '../../src/db/users.ts'
 import { COSMO, startSession } from '../helpers.ts'
 
 it('the migrations upgrade the first version of the database, and its users can still log in', async () => {
-  const views = ['proofs', 'factor_owners', 'enrolled']
+  const views = ['proofs', 'factor_owners', 'enrolled', 'code_counts']
   await env.DB.batch(views.map((view) => env.DB.prepare(`DROP VIEW ${view}`)))
   const tables = [
     'factors',

@@ -374,7 +374,7 @@ describe('MFA', () => {
   it('has three values', async () => {
     const response = await createIsolate({ MFA: 'yes' }).get('/protected', 'x.y.z')
     expect(response.status).toBe(503)
-    expect(logged.join()).toContain('MFA must be one of optional, admins, all, not')
+    expect(logged.join()).toContain('MFA must be optional, admins or all, not')
   })
 })
 

@@ -62,8 +62,8 @@ export async function enrolFactor(
   const sealedSeed = await sealSeed(await isolate.dataRing(), userId, seed)
   const id = randomId()
   await db.insertFactor(isolate.db, { sid, id, name, sealedSeed }, now)
-  const [issuer, account] = [isolate.settings.JWT_ISSUER, username].map(encodeURIComponent)
   const secret = toBase32(seed)
+  const [issuer, account] = [isolate.settings.JWT_ISSUER, username].map(encodeURIComponent)
   const uri = `otpauth://totp/${issuer}:${account}?secret=${secret}&issuer=${issuer}`
   return { id, totp: { secret, uri } }
 }

@@ -11,7 +11,7 @@ const utf8 = new TextEncoder()
 async function toCipher({ root, kid }: Key, userId: number, iv: Uint8Array) {
   const bytes = await crypto.subtle.sign('HMAC', root, utf8.encode('latchkey seeds'))
   const key = await crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt'])
-  const additionalData = utf8.encode(JSON.stringify([userId, kid]))
+  const additionalData = utf8.encode(`${userId} ${kid}`)
   return [{ name: 'AES-GCM', iv, additionalData }, key] as const
 }
 

@@ -27,7 +27,7 @@ export async function startSession(
   const session = toNewSession(isolate, client)
   const started = await insertSession(isolate.db, { ...login, session }, now)
   const code = login.proof ? 'otp_wrong' : 'bad_credentials'
-  if (!started) throw new AppError(code, { reason: 'changed or used during the login' })
+  if (!started) throw new AppError(code, { reason: 'changed or used meanwhile' })
   isolate.revokedSessions.add(started.revoked)
   return started.session
 }

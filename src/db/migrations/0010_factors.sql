@@ -24,6 +24,13 @@ CREATE TABLE recovery_codes (
 
 CREATE INDEX recovery_codes_by_user ON recovery_codes (user_id, used_at);
 
+-- How many recovery codes a user has, and how many of them are not used.
+CREATE VIEW code_counts (user_id, total, remaining) AS
+  SELECT id,
+    (SELECT count(*) FROM recovery_codes WHERE user_id = users.id),
+    (SELECT count(*) FROM recovery_codes WHERE user_id = users.id AND used_at IS NULL)
+  FROM users;
+
 -- 2: the session has shown a second factor. The tokens' `amr` and `acr`.
 ALTER TABLE sessions ADD COLUMN aal INTEGER NOT NULL DEFAULT 1;
 
