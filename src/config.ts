@@ -60,6 +60,8 @@ const publicUrl = string().check(
   ),
 )
 
+const mfa = z.enum(['optional', 'admins', 'all'], 'must be optional, admins or all')
+
 const binding = <Binding>() =>
   z.custom<Binding>((value) => typeof value === 'object' && value !== null, 'is not bound')
 
@@ -71,6 +73,9 @@ const SettingsSchema = z.object({
   JWT_SECRET: secret,
   JWT_SECRET_NEXT: secret,
   JWT_SECRET_PREVIOUS: secret,
+  DATA_SECRET: secret,
+  DATA_SECRET_NEXT: secret,
+  DATA_SECRET_PREVIOUS: secret,
   JWT_ISSUER: z.prefault(text, 'latchkey'),
   JWT_AUDIENCE: z.prefault(text, 'latchkey'),
   ACCESS_TOKEN_SECONDS: z.prefault(positive, '900'),
@@ -86,6 +91,7 @@ const SettingsSchema = z.object({
   SIGNUP: z.prefault(z.enum(['closed', 'open'], 'must be closed or open'), 'closed'),
   CODE_SECONDS: z.prefault(positive, '86400'),
   PUBLIC_URL: z.prefault(publicUrl, ''),
+  MFA: z.prefault(mfa, 'optional'),
   PASSWORD_MIN_LENGTH: z.prefault(whole(8), '15'), // NIST SP 800-63B-4 3.1.1.2
 })
 

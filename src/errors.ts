@@ -17,6 +17,7 @@ export type ErrorSpec = {
 }
 
 const REJECTED = { status: 401, challenge: 'invalid_token', event: 'token.rejected' } as const
+const STEP_UP = { status: 401, challenge: 'insufficient_user_authentication' } as const
 const UNAVAILABLE = { status: 503, error: 'Service unavailable' } as const
 
 export const ERRORS = {
@@ -37,11 +38,8 @@ export const ERRORS = {
   token_not_refresh: { ...REJECTED, msg: 'Only refresh tokens are allowed' },
   token_revoked: { ...REJECTED, msg: 'Token has been revoked' },
   token_reused: { ...REJECTED, msg: 'Token has been revoked', event: 'session.reuse_detected' },
-  token_not_fresh: {
-    status: 401,
-    msg: 'Fresh token required',
-    challenge: 'insufficient_user_authentication',
-  },
+  token_not_fresh: { ...STEP_UP, msg: 'Fresh token required' },
+  factor_required: { ...STEP_UP, msg: 'Second factor required' },
   role_missing: {
     status: 403,
     msg: 'Role required',
@@ -54,6 +52,8 @@ export const ERRORS = {
     event: 'origin.refused',
   },
   bad_credentials: { status: 401, error: 'Bad username or password', event: 'login.failed' },
+  otp_required: { ...STEP_UP, error: 'One-time code required', event: 'login.otp_required' },
+  otp_wrong: { status: 401, error: 'Bad one-time code', event: 'login.failed' },
   password_wrong: { status: 400, event: 'login.failed' },
   too_many_attempts: {
     status: 429,
@@ -65,6 +65,7 @@ export const ERRORS = {
   code_invalid: { status: 400, event: 'code.rejected' },
   input_invalid: { status: 400 },
   username_taken: { status: 409 },
+  too_many_factors: { status: 409, error: 'Too many factors' },
   last_admin: { status: 409, error: 'The last admin must remain' },
   url_malformed: { status: 400, error: 'Malformed percent-encoding in URL' },
   body_incomplete: { status: 400, error: 'Request body is incomplete' },
@@ -90,6 +91,8 @@ export type ErrorCode = keyof typeof ERRORS
 export type FieldErrors = Record<string, string[]>
 
 type Details = {
+  /** Replaces the row's `event`. */
+  event?: string
   /** Why exactly, for the log alone. Never a token, a password, a hash or a secret. */
   reason?: string
   /** Replaces the row's `error`. */

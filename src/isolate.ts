@@ -18,6 +18,8 @@ export type Isolate = {
   tokenCache: TokenCache<AccessClaims>
   /** Imports the keys at first use. Throws `keys_invalid`. */
   keyRing: () => Promise<KeyRing>
+  /** The keys that encrypt in the database: those of DATA_SECRET. Throws `keys_invalid`. */
+  dataRing: () => Promise<KeyRing>
 }
 
 const isolates = new WeakMap<Env, Isolate>()
@@ -33,10 +35,12 @@ export function openIsolate(env: Env, argon2id: Argon2id): Isolate {
     isRevoked: (token) => isRevoked(db, token),
   })
   let ring: KeyRing | undefined
+  let data: KeyRing | undefined
   // Shares the result, never the promise: Workers forbid awaiting another request's I/O.
   const keyRing = async () => (ring ??= await importKeyRing(settings))
+  const dataRing = async () => (data ??= await importKeyRing(settings, 'DATA_SECRET'))
   const tokenCache = new TokenCache<AccessClaims>()
-  const isolate = { settings, db, argon2id, revokedSessions, tokenCache, keyRing }
+  const isolate = { settings, db, argon2id, revokedSessions, tokenCache, keyRing, dataRing }
   isolates.set(env, isolate)
   return isolate
 }

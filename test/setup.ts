@@ -7,7 +7,9 @@ import { afterEach, beforeAll, beforeEach, expect, vi } from 'vitest'
 import { COSMO, logged } from './helpers.ts'
 
 const LEVELS = ['debug', 'info', 'log', 'warn', 'error'] as const
-const SECRET = new RegExp(`eyJ|argon2id?\\$|scrypt[:$]|${COSMO.password}|${env.JWT_SECRET}`)
+const SECRET = new RegExp(
+  `eyJ|argon2id?\\$|scrypt[:$]|${COSMO.password}|${env.JWT_SECRET}|${env.DATA_SECRET}`,
+)
 
 // Storage is isolated per file, so the database is empty here.
 let tables: string[] = []

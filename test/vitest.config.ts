@@ -13,6 +13,7 @@ const workers = cloudflareTest(async () => ({
     },
     bindings: {
       JWT_SECRET: 'Uh3T0cW1fN5qZkq2mB9rXv7LdJ4sYpA8',
+      DATA_SECRET: 'b7Qe2VnX0sKc5Rz8TgYw3Lp6DhJm9FaU',
       MODEL_SEED: process.env.MODEL_SEED ?? '',
       MIGRATIONS: await readD1Migrations('src/db/migrations'),
     },

@@ -6,6 +6,7 @@ import { findUser, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
 import { recordAttempt } from './brute-force.ts'
+import { checkFactor } from './factors/factors.ts'
 import { withHashSlot } from './hash-slot.ts'
 import { hashPassword, verifyPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
@@ -13,21 +14,23 @@ import { type ClientInfo, startSession, toNewSession } from './sessions/sessions
 import { throwFieldErrors } from './users.ts'
 
 type Credentials = { username: string; password: string; client: ClientInfo }
+type LoginInput = Credentials & { otp?: string | undefined }
 
 /**
  * Starts a session for the user with these credentials. One hash is computed whether or not the user
- * exists or is disabled, so that the time reveals nothing (ASVS 6.3.8). Throws `bad_credentials`,
- * `too_many_attempts` or `busy`.
+ * exists or is disabled, so that the time reveals nothing (ASVS 6.3.8). A second factor is looked at only after
+ * the right password. Throws `bad_credentials`, `otp_required`, `otp_wrong`, `too_many_attempts` or `busy`.
  */
 export function logIn(
   isolate: Isolate,
-  { username, password, client }: Credentials,
+  { username, password, otp, client }: LoginInput,
   now: number,
 ): Promise<Session> {
   return withHashSlot(async () => {
     const { user, counters } = await recordAttempt(isolate, { username, client }, now)
     const checked = await checkPassword(isolate, user, password)
-    return startSession(isolate, { user: checked, client, clear: counters }, now)
+    const proof = await checkFactor(isolate, { user: checked, counters, otp }, now)
+    return startSession(isolate, { user: checked, client, proof, clear: counters }, now)
   })
 }
 

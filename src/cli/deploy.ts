@@ -9,7 +9,7 @@ import {
   checkSettings,
   deploy,
   ensureDatabase,
-  ensureSecret,
+  ensureSecrets,
   type Options,
   planWithoutLogin,
 } from './deploy/deploy-steps.ts'
@@ -22,9 +22,9 @@ import { usageError } from './terminal/usage.ts'
 const HELP = `Usage: npm run deploy [-- <options>]
 
 Checks the settings and the login, creates the database if there is none,
-applies the migrations, creates a JWT_SECRET if the Worker has none, deploys,
-and checks /ready. The secret is kept in .keys.production, which 'npm run keys'
-needs and git ignores. Every step can be repeated.
+applies the migrations, creates JWT_SECRET and DATA_SECRET if the Worker has none,
+deploys, and checks /ready. The secrets are kept in .keys.production, which
+'npm run keys' needs and git ignores. Every step can be repeated.
 
   --env <name>      deploy an environment of wrangler.toml, with its own Worker,
                     database and secrets
@@ -74,7 +74,7 @@ await runCommand(async () => {
   }
   await runStep('Database', () => ensureDatabase(api, config, options))
   await runStep('Migrations', () => applyMigrations(api, options))
-  const secrets = await runStep('Secret', () => ensureSecret(api, config, options))
+  const secrets = await runStep('Secret', () => ensureSecrets(api, config, options))
   const url = await runStep('Deployment', () => deploy(api, secrets, options))
   await runStep('Readiness', () => checkReadiness(options.url ?? url, options))
   const environment = options.env ? ` --env ${options.env}` : ''

@@ -8,7 +8,7 @@ import { insertUser } from '../db/user-changes.ts'
 import { listUsers } from '../db/users.ts'
 import { resolveEnvironment } from './cloudflare/environment.ts'
 import { type Target, withIsolate } from './cloudflare/isolate.ts'
-import { generateSecret, readRing, ringFile, writeRing } from './cloudflare/ring-file.ts'
+import { generateSecrets, readRing, ringFile, SECRETS, writeRing } from './cloudflare/ring-file.ts'
 import { runWrangler, startWrangler } from './cloudflare/wrangler.ts'
 import { announce } from './dev/announce.ts'
 import { claimDatabase } from './dev/only-server.ts'
@@ -21,19 +21,20 @@ import { print } from './terminal/output.ts'
 
 const HELP = `Usage: npm run dev [-- <options of wrangler dev>]
 
-Creates .dev.vars with a random secret, applies the migrations to the local
+Creates .dev.vars with random secrets, applies the migrations to the local
 database, adds the user cosmo / space-corgi if it has no users, and serves on
 http://127.0.0.1:8787. For another port: npm run dev -- --port 8799
 
   --show-settings  list all settings and bindings of the Worker
   -h, --help       show this help`
 
-/** Creates a random JWT_SECRET in .dev.vars, unless there is one. */
-async function createSecret(file: string): Promise<void> {
+/** Creates a random JWT_SECRET and DATA_SECRET in .dev.vars, unless they are there. */
+async function createSecrets(file: string): Promise<void> {
   const ring = readRing(file)
-  if (ring.JWT_SECRET) return
-  writeRing(file, { ...ring, JWT_SECRET: await generateSecret('HS256') })
-  print(`Created a random JWT_SECRET in ${file}`)
+  const missing = SECRETS.filter((name) => !ring[name])
+  if (missing.length === 0) return
+  writeRing(file, { ...ring, ...(await generateSecrets(missing)) })
+  print(`Created a random ${missing.join(' and ')} in ${file}`)
 }
 
 async function applyMigrations(options: string[]): Promise<void> {
@@ -68,7 +69,7 @@ await runCommand(async () => {
   await claimDatabase(persistTo ?? join('.wrangler', 'state'), url)
   const vars = ringFile(false, env)
   const steps = [...(env ? ['--env', env] : []), ...(persistTo ? ['--persist-to', persistTo] : [])]
-  await createSecret(vars)
+  await createSecrets(vars)
   await applyMigrations(steps)
   await addDemoUser({ remote: false, env, persistTo })
 

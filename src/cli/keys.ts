@@ -1,4 +1,4 @@
-// npm run keys: creates secrets, shows the key ring, and rotates it in three steps.
+// npm run keys: creates secrets, shows the keys, and rotates JWT_SECRET and DATA_SECRET together in three steps.
 
 import { importKey, KeyProblem } from '../auth/keys/key-ring.ts'
 import { resolveEnvironment } from './cloudflare/environment.ts'
@@ -9,9 +9,13 @@ import {
   readRing,
   type Ring,
   ringFile,
-  VARIABLES,
+  type Secret,
+  SECRETS,
   stageRing,
+  VARIABLES,
+  variablesOf,
 } from './cloudflare/ring-file.ts'
+import { resealAll } from './keys/reseal.ts'
 import { openApi } from './cloudflare/api.ts'
 import { listSecrets } from './cloudflare/worker.ts'
 import { toCommand } from './terminal/quote.ts'
@@ -27,10 +31,12 @@ const HELP = `Usage: npm run keys -- <command> [options]
 
   generate        print a new secret
   status          show which key signs and which keys verify
-  rotate stage    create the next key, which every location must know before it
-                  signs
-  rotate promote  sign with the next key; the current one still verifies
-  rotate retire   delete the previous key
+  rotate stage    create the next keys, which every location must know before
+                  they are used
+  rotate promote  sign and encrypt with the next keys; the current ones still
+                  verify and decrypt
+  rotate retire   encrypt again what the previous key has encrypted, and delete
+                  the previous keys
 
   --alg <name>   HS256 (a shared secret, the default), ES256 or EdDSA (with a
                  public key)
@@ -65,22 +71,31 @@ const STEPS: Record<string, Step> = {
       throw new CommandError("The previous key still exists: run 'rotate retire' first.")
     if (ring.JWT_SECRET_NEXT)
       throw new CommandError("The next key exists already: 'rotate promote' is the next step.")
-    return { ...ring, JWT_SECRET_NEXT: await generateSecret(algorithm) }
+    const staged = { ...ring, JWT_SECRET_NEXT: await generateSecret(algorithm) }
+    if (!ring.DATA_SECRET) return staged
+    return { ...staged, DATA_SECRET_NEXT: await generateSecret('HS256') }
   },
-  promote({ JWT_SECRET: current, JWT_SECRET_NEXT: next }) {
-    if (!current || !next) throw new CommandError("There is no next key: run 'rotate stage' first.")
-    return { JWT_SECRET: next, JWT_SECRET_PREVIOUS: current }
+  promote(ring) {
+    if (!ring.JWT_SECRET || !ring.JWT_SECRET_NEXT)
+      throw new CommandError("There is no next key: run 'rotate stage' first.")
+    return { ...promoteKey('JWT_SECRET', ring), ...promoteKey('DATA_SECRET', ring) }
   },
-  retire({ JWT_SECRET: current, JWT_SECRET_PREVIOUS: previous }) {
-    if (!current || !previous)
+  retire({ JWT_SECRET, JWT_SECRET_PREVIOUS: previous, DATA_SECRET }) {
+    if (!JWT_SECRET || !previous)
       throw new CommandError(
         "There is no previous key: run 'rotate stage' and 'rotate promote' first.",
       )
-    return { JWT_SECRET: current }
+    return { JWT_SECRET, ...(DATA_SECRET && { DATA_SECRET }) }
   },
 }
 
 const ROTATIONS = Object.keys(STEPS).map((step) => `rotate ${step}`)
+
+/** Returns the keys of one secret after the step; those without a next key stay as they are. */
+function promoteKey(name: Secret, ring: Ring): Ring {
+  const [current, next] = [ring[name], ring[`${name}_NEXT`]]
+  return next ? { [name]: next, [`${name}_PREVIOUS`]: current } : current ? { [name]: current } : {}
+}
 
 /** Returns what to do next, when, and why. */
 async function adviceAfter(step: string, env: string | undefined): Promise<string> {
@@ -105,7 +120,9 @@ async function sendRing(ring: Ring, env: string | undefined): Promise<void> {
     throw new CommandError(
       `There is no Worker '${name}' yet; nothing has changed. First: ${toCommand('deploy', environment)}`,
     )
-  const secrets = Object.fromEntries(VARIABLES.map((key) => [key, ring[key] ?? null]))
+  // A DATA_SECRET that only the Worker has must stay there: without it, no second factor could be checked.
+  const known = SECRETS.filter((secret) => ring[secret]).flatMap(variablesOf)
+  const secrets = Object.fromEntries(known.map((key) => [key, ring[key] ?? null]))
   const { ok, stdout, stderr } = await runWrangler(['secret', 'bulk', ...environment], 'keep', {
     input: JSON.stringify(secrets),
     env: { CLOUDFLARE_ACCOUNT_ID: api.accountId },
@@ -122,12 +139,17 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
   const changeRing = lookUp(STEPS, step)
   if (!changeRing) throw unknownCommand(`rotate ${step}`, ROTATIONS, SCRIPT)
   const file = ringFile(options.remote, options.env)
-  const current = readRing(file)
-  const ring = await changeRing(current, options.algorithm)
-  if (step === 'retire') await confirmDeletion(current, options)
+  const before = readRing(file)
+  const ring = await changeRing(before, options.algorithm)
+  if (step === 'retire') await confirmDeletion(before, options)
   const staged = stageRing(file, ring)
+  const needsReseal = step === 'retire' && before.DATA_SECRET_PREVIOUS !== undefined
+  let resealed = 0
   try {
+    if (needsReseal) resealed = await resealAll(options, before)
     if (options.remote) await sendRing(ring, options.env)
+    // Again, for what a Worker encrypted meanwhile that had not heard of the new key.
+    if (needsReseal) resealed += await resealAll(options, before)
   } catch (error) {
     staged.discard()
     throw error
@@ -135,6 +157,7 @@ async function rotate(step: string | undefined, options: Options): Promise<void>
   staged.commit()
   print(await describeRing(ring))
   print(`\n${await adviceAfter(step, options.env)}`)
+  if (needsReseal) print(`Second factors encrypted with the new key: ${resealed}.`)
   if (!options.remote) print("Restart 'npm run dev' if it is running.")
 }
 
@@ -145,14 +168,16 @@ async function confirmDeletion(ring: Ring, options: Options): Promise<void> {
   await confirm(
     `${await describeRing(ring)}
 
-This deletes JWT_SECRET_PREVIOUS from ${where}. Tokens that it signed are rejected from then on.`,
+This deletes the previous keys from ${where}. Tokens that JWT_SECRET_PREVIOUS signed are rejected from then on.`,
     options,
   )
 }
 
 /** Returns a line for each key of the ring, without the secrets. */
 async function describeRing(ring: Ring): Promise<string> {
-  const use = { JWT_SECRET: 'signs', JWT_SECRET_NEXT: 'verifies', JWT_SECRET_PREVIOUS: 'verifies' }
+  const toUse = (name: string) =>
+    ({ JWT_SECRET: 'signs', DATA_SECRET: 'encrypts' })[name] ??
+    (name.startsWith('JWT') ? 'verifies' : 'decrypts')
   const lines = VARIABLES.map(async (name) => {
     const secret = ring[name]
     if (!secret) return `${name.padEnd(20)} –`
@@ -161,7 +186,7 @@ async function describeRing(ring: Ring): Promise<string> {
       throw error
     })
     if (key instanceof KeyProblem) return `${name.padEnd(20)} ${key.message}`
-    return `${name.padEnd(20)} ${use[name].padEnd(9)} ${key.alg.padEnd(6)} kid ${key.kid}`
+    return `${name.padEnd(20)} ${toUse(name).padEnd(9)} ${key.alg.padEnd(6)} kid ${key.kid}`
   })
   return (await Promise.all(lines)).join('\n')
 }

@@ -27,12 +27,14 @@ const HELP = `Usage: npm run users -- <command> [name] [options]
   remove <name>                  remove the user
   sessions <name>                list where the user is logged in
   logout <name> | --everyone     revoke the user's sessions, or everyone's
+  factors <name> [--remove]      list the user's second factors, or remove them all
   import <file>                  add users with their password hashes, for
                                  example from a Flask app
   export <file>                  write all users and their password hashes to a
                                  file that import can read
 
-passwd, roles, disable and remove also revoke the user's sessions.
+passwd, roles, disable, remove and factors --remove also revoke the user's
+sessions.
 
   --limit <n>   maximum number of rows of list and sessions (default 100)
   --after <x>   the next page; the previous page shows the value
@@ -53,6 +55,7 @@ const OPTIONS = {
   role: { type: 'string', multiple: true, default: [] as string[] },
   everyone: { type: 'boolean', default: false },
   invite: { type: 'boolean', default: false },
+  remove: { type: 'boolean', default: false },
   limit: { type: 'string', default: '100' },
   after: { type: 'string', default: '' },
   yes: { type: 'boolean', default: false },

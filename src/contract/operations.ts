@@ -4,11 +4,14 @@ import * as z from 'zod/mini'
 
 import * as responses from './responses.ts'
 import {
+  FactorBody,
   LoginBody,
   LogoutQuery,
+  OtpBody,
   PageQuery,
   PasswordBody,
   ResetBody,
+  SignUpBody,
   UserBody,
   UserPatch,
   UsersQuery,
@@ -44,6 +47,8 @@ const TOKENS = {
 
 const ADA = { username: 'ada', roles: ['editor'], created_at: 1_800_000_000, disabled_at: null }
 
+const RECOVERY_CODE = '7k2q9-m4x0c-8trwd-e5bvn-3gh1'
+
 const SESSIONS = {
   sessions: [
     {
@@ -63,14 +68,14 @@ const SESSIONS = {
 export const OPERATIONS: Record<string, Operation> = {
   'POST /login': {
     example: { body: { username: 'cosmo', password: 'space-corgi' }, response: TOKENS },
-    summary: 'Exchanges a username and a password for tokens',
+    summary: 'Exchanges a username and a password, with a one-time code if needed, for tokens',
     body: LoginBody,
     responses: { ...COMMON_RESPONSES, ...BODY, 200: responses.TokenResponse, 401: ErrorBody },
   },
   'POST /signup': {
     example: { body: { username: 'ada', password: 'the analytical engine' }, response: TOKENS },
     summary: 'Creates a user and logs them in, if SIGNUP is open; otherwise 404',
-    body: LoginBody,
+    body: SignUpBody,
     responses: {
       ...COMMON_RESPONSES,
       ...BODY,
@@ -130,6 +135,67 @@ export const OPERATIONS: Record<string, Operation> = {
     security: ['bearer'],
     body: PasswordBody,
     responses: { ...GUARDED, ...BODY, 200: responses.TokenResponse },
+  },
+  'GET /me/factors': {
+    example: {
+      response: {
+        factors: [
+          {
+            id: 'q83vEjRWeJCrze8SNFZ4kA',
+            type: 'totp',
+            friendly_name: 'phone',
+            status: 'verified',
+            created_at: 1_800_000_000,
+          },
+        ],
+      },
+    },
+    summary: "Lists the user's second factors",
+    security: ['bearer'],
+    responses: { ...GUARDED, 200: responses.FactorListResponse },
+  },
+  'POST /me/factors': {
+    example: {
+      body: { factor_type: 'totp', friendly_name: 'phone' },
+      response: {
+        id: 'q83vEjRWeJCrze8SNFZ4kA',
+        type: 'totp',
+        friendly_name: 'phone',
+        totp: {
+          secret: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
+          uri: 'otpauth://totp/latchkey:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=latchkey',
+        },
+      },
+    },
+    summary: 'Begins to enrol an authenticator app, which counts once it is verified',
+    security: ['bearer'],
+    body: FactorBody,
+    responses: { ...GUARDED, ...BODY, 201: responses.NewFactorResponse, 409: ErrorBody },
+  },
+  'POST /me/factors/{id}/verify': {
+    example: { body: { otp: '123456' }, response: { recovery_codes: [RECOVERY_CODE] } },
+    summary: "Completes an enrolment, revokes the user's other sessions and returns recovery codes",
+    security: ['bearer'],
+    body: OtpBody,
+    responses: { ...GUARDED, ...BODY, 200: responses.RecoveryCodesResponse, 404: ErrorBody },
+  },
+  'DELETE /me/factors/{id}': {
+    example: { response: { message: 'Factor removed' } },
+    summary: 'Removes a second factor, and with the last one the recovery codes',
+    security: ['bearer'],
+    responses: { ...GUARDED, 200: Message, 404: ErrorBody },
+  },
+  'GET /me/recovery-codes': {
+    example: { response: { total: 10, remaining: 9 } },
+    summary: 'Returns how many recovery codes the user has, and how many are left',
+    security: ['bearer'],
+    responses: { ...GUARDED, 200: responses.CodeCountResponse },
+  },
+  'POST /me/recovery-codes': {
+    example: { response: { codes: [RECOVERY_CODE] } },
+    summary: 'Replaces all recovery codes',
+    security: ['bearer'],
+    responses: { ...GUARDED, 201: responses.NewCodesResponse, 404: ErrorBody },
   },
   'GET /users': {
     example: { response: { users: [ADA], next: null } },
@@ -193,6 +259,12 @@ export const OPERATIONS: Record<string, Operation> = {
   'DELETE /users/{username}/sessions': {
     example: { response: { message: 'Sessions ended' } },
     summary: 'Revokes all sessions of a user; for admins',
+    security: ['bearer'],
+    responses: { ...ADMIN, 200: Message, 400: ErrorBody, 404: ErrorBody },
+  },
+  'DELETE /users/{username}/factors': {
+    example: { response: { message: 'Factors removed' } },
+    summary: "Removes a user's second factors and revokes their sessions; for admins",
     security: ['bearer'],
     responses: { ...ADMIN, 200: Message, 400: ErrorBody, 404: ErrorBody },
   },

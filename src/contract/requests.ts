@@ -17,16 +17,24 @@ const requiredString = z
 export const Username = requiredString.check(z.normalize('NFC'))
 
 /** `cookie` is for browsers: the refresh token goes into a cookie and not into the response. */
-export const LoginBody = z.strictObject({
-  username: Username,
-  password: requiredString,
-  cookie: z._default(z.boolean(), false),
+const cookie = z._default(z.boolean(), false)
+const credentials = { username: Username, password: requiredString, cookie }
+
+export const SignUpBody = z.strictObject(credentials)
+
+/** `otp` is a code of an authenticator app, or a recovery code. */
+export const LoginBody = z.strictObject({ ...credentials, otp: z.optional(requiredString) })
+export const OtpBody = z.strictObject({ otp: requiredString })
+
+export const FactorBody = z.strictObject({
+  factor_type: z.literal('totp'),
+  friendly_name: requiredString.check(z.maxLength(64)),
 })
 
 export const PasswordBody = z.strictObject({
   current_password: requiredString,
   new_password: requiredString,
-  cookie: z._default(z.boolean(), false),
+  cookie,
 })
 
 const MAX_ROLES = 50

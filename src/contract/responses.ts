@@ -18,6 +18,8 @@ export const TokenResponse = z.strictObject({
   expires_in: z.int(),
   refresh_token: z.optional(z.string()),
   refresh_expires_in: z.int(),
+  /** After a login with a recovery code. */
+  recovery_codes_left: z.optional(z.int()),
 })
 export type TokenResponse = z.infer<typeof TokenResponse>
 
@@ -70,6 +72,34 @@ export const SessionListResponse = z.strictObject({
   next,
 })
 export type SessionListResponse = z.infer<typeof SessionListResponse>
+
+/** A factor that is about to be enrolled, with its seed, which is shown only here. */
+export const NewFactorResponse = z.strictObject({
+  id: z.string(),
+  type: z.literal('totp'),
+  friendly_name: z.string(),
+  totp: z.strictObject({ secret: z.string(), uri: z.string() }),
+})
+export type NewFactorResponse = z.infer<typeof NewFactorResponse>
+
+export const FactorListResponse = z.strictObject({
+  factors: z.array(
+    z.strictObject({
+      id: z.string(),
+      type: z.literal('totp'),
+      friendly_name: z.string(),
+      /** Disabled after too many wrong codes. */
+      status: z.enum(['unverified', 'verified', 'disabled']),
+      created_at: z.int(),
+    }),
+  ),
+})
+export type FactorListResponse = z.infer<typeof FactorListResponse>
+
+/** Recovery codes, shown only here. */
+export const RecoveryCodesResponse = z.strictObject({ recovery_codes: z.array(z.string()) })
+export const NewCodesResponse = z.strictObject({ codes: z.array(z.string()) })
+export const CodeCountResponse = z.strictObject({ total: z.int(), remaining: z.int() })
 
 /** RFC 7517 5. */
 export const JwkSet = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) })

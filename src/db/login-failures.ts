@@ -1,7 +1,7 @@
 // The `login_failures` table: how many logins have failed, and until when a counter is locked.
 
 import { toLoginLimit } from './login-limit.ts'
-import { prepare, rowsOf, runBatch, select } from './query.ts'
+import { change, prepare, rowsOf, runBatch, select } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
 /**
@@ -74,24 +74,32 @@ export async function countAttempt(
   return { retryAfter: Math.max(1, (row?.until ?? now) - now) }
 }
 
+const DECREMENT = `UPDATE login_failures SET paused_until = 0,
+    failures = iif(key IN (SELECT value FROM json_each(?2)), 0, max(0, failures - 1))
+  WHERE key IN (SELECT value FROM json_each(?1))
+    AND (?3 IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = ?3))`
+
+/** Takes back an attempt that was not wrong and did not succeed. Earlier failures stay. */
+export const takeBackAttempt = (db: D1Database, { counted }: Counters): Promise<number> =>
+  change(db, DECREMENT, [JSON.stringify(counted), '[]', null])
+
 /**
- * Returns the statements that take back an attempt whose password was right, with the lockout that it
- * may have started: a login must not be locked out by its own attempt. Its device is known from then on.
+ * Returns the statements that take back an attempt that succeeded, with the lockout that it may have
+ * started: a login must not be locked out by its own attempt. Its device is known from then on. With `sid`, only
+ * if that session has started.
  */
 export const clearFailures = (
   db: D1Database,
-  { device, counted, own }: Counters,
+  { device, counted, own, sid }: Counters & { sid?: string | undefined },
   now: number,
 ): D1PreparedStatement[] => {
-  const decrement = `UPDATE login_failures SET paused_until = 0,
-      failures = iif(key IN (SELECT value FROM json_each(?2)), 0, max(0, failures - 1))
-    WHERE key IN (SELECT value FROM json_each(?1))`
   // Written once a day at most.
-  const know = `INSERT INTO known_devices (key, expires_at) VALUES (?1, ?2)
+  const know = `INSERT INTO known_devices (key, expires_at) SELECT ?1, ?2
+    WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = ?3)
     ON CONFLICT (key) DO UPDATE SET expires_at = ?2 WHERE expires_at < ?2 - ${DAY_SECONDS}`
   return [
-    prepare(db, decrement, [JSON.stringify(counted), JSON.stringify(own)]),
-    prepare(db, know, [device, now + KNOWN_SECONDS]),
+    prepare(db, DECREMENT, [JSON.stringify(counted), JSON.stringify(own), sid ?? null]),
+    prepare(db, know, [device, now + KNOWN_SECONDS, sid ?? null]),
   ]
 }
 

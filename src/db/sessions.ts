@@ -1,5 +1,6 @@
 // The `sessions` table: one function, one statement or one transaction.
 
+import { type Proof, useProof } from './factors.ts'
 import { clearFailures, type Counters } from './login-failures.ts'
 import { toLoginLimit } from './login-limit.ts'
 import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
@@ -14,6 +15,9 @@ export type Session = {
   createdAt: number
   rotatedAt: number
   expiresAt: number
+  /** The authenticator assurance level: 2 with a second factor (NIST SP 800-63B-4). */
+  aal: number
+  codesLeft?: number | null // recovery codes, after a login with one
 }
 
 type SessionRow = Omit<Session, 'roles'> & { roles: string }
@@ -24,7 +28,7 @@ const toSession = (row: SessionRow): Session => ({ ...row, roles: JSON.parse(row
 type Lookup = { id: string; idleSeconds: number; maxSeconds: number }
 
 /** The columns of SessionRow, with the user's current name and roles. */
-const COLUMNS = `id, generation, created_at AS createdAt, rotated_at AS rotatedAt,
+const COLUMNS = `id, generation, aal, created_at AS createdAt, rotated_at AS rotatedAt,
   expires_at AS expiresAt,
   (SELECT username FROM users WHERE users.id = user_id) AS username,
   (SELECT roles FROM users WHERE users.id = user_id) AS roles`
@@ -36,10 +40,14 @@ const USER_MAY_LOG_IN =
 const BEGUN = `max(?2, 1 + coalesce(
   (SELECT max(revoked_at) FROM sessions WHERE user_id = ${NO_USER}), 0))`
 
-/** `clear` takes back the attempt that these counters counted; `isLimited` applies MAX_LOGINS. */
+/**
+ * `proof` is of a second factor. `clear` takes back the attempt that these counters counted; `isLimited` applies
+ * MAX_LOGINS.
+ */
 export type Login = {
   user: { id: number; passwordHash: string }
   session: Lookup & { userAgent: string; country: string; maxSessions: number }
+  proof?: Proof | undefined
   clear?: Counters | undefined
   isLimited?: boolean
 }
@@ -49,30 +57,35 @@ export type Started = { session: Session; revoked: string[] }
 /**
  * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
  * the last revocation of all sessions, also by a clock that is behind or in the same second. Returns
- * undefined when the user was disabled, their password was changed or they logged in too often since it was checked.
+ * undefined when the user was disabled, their password was changed or they logged in too often since it was
+ * checked, or a proof is missing.
  */
 export async function insertSession(
   db: D1Database,
   login: Login,
   now: number,
 ): Promise<Started | undefined> {
-  const [inserted, revoked] = await runBatch(db, toStatements(db, login, now))
+  const uses = login.proof ? useProof(db, { ...login.proof, sid: login.session.id }, now) : []
+  const [inserted, revoked] = await runBatch(db, [...toStatements(db, login, now), ...uses])
   return toStarted(inserted, revoked)
 }
 
 /** Returns the statements of `insertSession`; `toStarted` reads their results. */
 export function toStatements(
   db: D1Database,
-  { user, session, clear, isLimited = false }: Login,
+  { user, session, proof, clear, isLimited = false }: Login,
   now: number,
 ): D1PreparedStatement[] {
   const { id, idleSeconds, maxSeconds, userAgent, country, maxSessions } = session
   const insert = `INSERT INTO sessions
-      (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
-    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8 FROM users
+      (id, user_id, created_at, rotated_at, expires_at, user_agent, country, aal)
+    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8, 1 + EXISTS (
+      SELECT 1 FROM proofs WHERE proofs.id = ?9 AND user_id = users.id AND last_step < ?10)
+    FROM users
     WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
-      AND NOT (?9 AND EXISTS (${toLoginLimit('?5', '?2')}))
-    RETURNING ${COLUMNS}`
+      AND NOT (?11 AND EXISTS (${toLoginLimit('?5', '?2')}))
+    RETURNING ${COLUMNS}, (SELECT remaining - 1 FROM code_counts AS counts
+      WHERE ?10 = 1 AND counts.user_id = sessions.user_id) AS codesLeft`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
       SELECT id FROM sessions
       WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2
@@ -81,10 +94,11 @@ export function toStatements(
   const lifetimes = [idleSeconds, maxSeconds]
   const owner = [user.id, user.passwordHash]
   const client = [userAgent, country]
+  const rest = [proof?.id ?? null, proof?.step ?? null, Number(isLimited)]
   return [
-    prepare(db, insert, [id, now, ...lifetimes, ...owner, ...client, Number(isLimited)]),
+    prepare(db, insert, [id, now, ...lifetimes, ...owner, ...client, ...rest]),
     prepare(db, revokeOldest, [user.id, now, maxSessions]),
-    ...(clear ? clearFailures(db, clear, now) : []),
+    ...(clear ? clearFailures(db, { ...clear, sid: proof && id }, now) : []),
   ]
 }
 
@@ -137,7 +151,7 @@ export async function findSession(
   now: number,
 ): Promise<Session | undefined> {
   const sql = `SELECT sessions.id, generation, sessions.created_at AS createdAt,
-      rotated_at AS rotatedAt, username, roles,
+      rotated_at AS rotatedAt, aal, username, roles,
       min(expires_at, rotated_at + ?3, sessions.created_at + ?4) AS expiresAt
     FROM sessions JOIN users ON users.id = user_id
     WHERE ${LIVE} AND disabled_at IS NULL`

@@ -10,6 +10,8 @@ export type UserChange = {
   roles?: string[] | undefined
   passwordHash?: string | undefined
   disabled?: boolean | undefined
+  /** Removes all second factors. */
+  removeFactors?: boolean
 }
 
 /** The user as changed or as removed, and the ids of the revoked sessions. */
@@ -27,6 +29,7 @@ export const ACTOR_MAY = `(?3 IS NULL OR EXISTS (
   SELECT 1 FROM sessions AS own JOIN users AS actor ON actor.id = own.user_id
   WHERE own.id = ?3 AND own.expires_at > ?4 AND actor.disabled_at IS NULL
     AND (own.revoked_at IS NULL OR (own.revoked_at = ?4 AND actor.username = ?1))
+    AND (own.aal = 2 OR NOT EXISTS (SELECT 1 FROM enrolled WHERE user_id = actor.id))
     AND instr(actor.roles, '"admin"') > 0))`
 
 /** Whether the acting session may make the change and, if ?2 is 1, an admin remains. */
@@ -66,7 +69,7 @@ export function changeUser(
   { change, ...target }: Target & { change: UserChange },
   now: number,
 ): Promise<Changed> {
-  const { roles, passwordHash = null, disabled } = change
+  const { roles, passwordHash = null, disabled, removeFactors } = change
   const removesAdmin = disabled === true || (roles !== undefined && !roles.includes('admin'))
   const onlyEnables = disabled === false && roles === undefined && passwordHash === null
   const sql = `UPDATE users SET
@@ -77,7 +80,7 @@ export function changeUser(
     RETURNING ${USER_COLUMNS}`
   const newDisabled = disabled === undefined ? null : Number(disabled)
   const values = [roles ? JSON.stringify(roles) : null, passwordHash, newDisabled]
-  return applyChange(db, { ...target, sql, values, removesAdmin, onlyEnables }, now)
+  return applyChange(db, { ...target, sql, values, removesAdmin, onlyEnables, removeFactors }, now)
 }
 
 /** Removes a user and revokes their sessions. Throws as `changeUser` does. */
@@ -94,24 +97,29 @@ const REVOKE_SESSIONS = `UPDATE sessions SET revoked_at = iif(?3 IS NULL, unixep
   WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND revoked_at IS NULL
     AND ${MAY_CHANGE} RETURNING id`
 
+const DELETE_FACTORS = `DELETE FROM factors
+  WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND ${MAY_CHANGE}`
+
 type Change = Target & {
   sql: string
   values: (string | number | null)[]
   removesAdmin: boolean
   onlyEnables?: boolean
+  removeFactors?: boolean | undefined
 }
 
 /** Runs the statement that changes a user, and finds out why nothing has changed. */
 async function applyChange(
   db: D1Database,
-  { username, keepLastAdmin, actor, sql, values, removesAdmin, onlyEnables }: Change,
+  { username, keepLastAdmin, actor, sql, values, removesAdmin, ...change }: Change,
   now: number,
 ): Promise<Changed> {
   const keepsAdmin = Number(keepLastAdmin && removesAdmin)
   const conditions: Conditions = [username, keepsAdmin, actor ?? null, now]
   const results = await runAsActor(db, conditions, [
     // First: the sessions of a removed user could not be found.
-    ...(onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
+    ...(change.removeFactors ? [prepare(db, DELETE_FACTORS, conditions)] : []),
+    ...(change.onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
     prepare(db, sql, [...conditions, ...values]),
     selectUser(db, username),
   ])
@@ -162,8 +170,9 @@ export function addedUser([inserted]: D1Result<unknown>[]): User {
 type PasswordChange = { oldHash: string; sid: string; login: Login }
 
 /**
- * Changes a user's password, revokes all of their sessions and starts a new one, in one transaction. Returns
- * undefined, and nothing is changed, when the password or the session has changed in the meantime.
+ * Changes a user's password, revokes all of their sessions and starts a new one, with a second factor if the
+ * old one had it, in one transaction. Returns undefined, and nothing is changed, when the password or the
+ * session has changed in the meantime.
  */
 export async function changePasswordHash(
   db: D1Database,
@@ -174,7 +183,8 @@ export async function changePasswordHash(
   const update = `UPDATE users SET password_hash = ?3
     WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND EXISTS (
       SELECT 1 FROM sessions
-      WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL AND expires_at > ?5)`
+      WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL AND expires_at > ?5
+        AND (aal = 2 OR NOT EXISTS (SELECT 1 FROM enrolled WHERE user_id = ?1)))`
   const revokeAll = `UPDATE sessions SET revoked_at = ?3
     WHERE user_id = ?1 AND revoked_at IS NULL
       AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2)
@@ -182,7 +192,7 @@ export async function changePasswordHash(
   const [, revoked, inserted] = await runBatch(db, [
     prepare(db, update, [id, oldHash, passwordHash, sid, now]),
     prepare(db, revokeAll, [id, passwordHash, now]),
-    ...toStatements(db, login, now),
+    ...toStatements(db, { ...login, proof: { id: sid, step: 0 } }, now),
   ])
   return toStarted(inserted, revoked)
 }

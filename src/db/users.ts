@@ -9,6 +9,8 @@ export type User = {
   roles: string[]
   createdAt: number
   disabledAt: number | null
+  /** Whether the user has a second factor, where it was asked for. */
+  isEnrolled?: number
 }
 
 export type UserRow = Omit<User, 'roles'> & { folded: string; roles: string }
@@ -26,7 +28,9 @@ export const USER_COLUMNS = `id, username, folded, password_hash AS passwordHash
 export const foldUsername = (username: string): string =>
   username.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC')
 
-const SELECT_USER = `SELECT ${USER_COLUMNS} FROM users WHERE username = ?1`
+const SELECT_USER = `SELECT ${USER_COLUMNS},
+    EXISTS (SELECT 1 FROM enrolled WHERE user_id = users.id) AS isEnrolled
+  FROM users WHERE username = ?1`
 
 /** Returns the user of this name, disabled or not. */
 export async function findUser(db: D1Database, username: string): Promise<User | undefined> {

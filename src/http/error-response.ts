@@ -33,25 +33,28 @@ export async function sendError(c: Context, thrown: Error): Promise<Response> {
   if (details.allow) c.header('Allow', details.allow.join(', '))
   if (retryAfter !== undefined) c.header('Retry-After', String(retryAfter))
   if (spec.challenge === 'invalid_token' && c.get('tokenSource') === 'cookie') clearRefreshCookie(c)
-  if (spec.msg === undefined) return c.json({ error: details.error ?? spec.error })
-  c.header('WWW-Authenticate', toChallenge(spec, details.maxAgeSeconds))
-  return c.json({ msg: spec.msg })
+  if (spec.msg ?? spec.challenge)
+    c.header('WWW-Authenticate', toChallenge(spec, details.maxAgeSeconds))
+  return c.json(spec.msg ? { msg: spec.msg } : { error: details.error ?? spec.error })
 }
 
 /** Returns the challenge of a guard (RFC 6750 3, RFC 9470 3): an error code only where a token was sent. */
 function toChallenge({ challenge, msg }: ErrorSpec, maxAgeSeconds: number | undefined): string {
   const attributes = ['realm="latchkey"']
-  if (challenge) attributes.push(`error="${challenge}"`, `error_description="${msg}"`)
+  if (challenge) attributes.push(`error="${challenge}"`)
+  if (challenge && msg) attributes.push(`error_description="${msg}"`)
   if (maxAgeSeconds !== undefined) attributes.push(`max_age="${maxAgeSeconds}"`)
+  else if (challenge === 'insufficient_user_authentication') attributes.push('acr_values="aal2"')
   return `Bearer ${attributes.join(', ')}`
 }
 
 /** Logs an error under the event of its row; an error without one is not logged. */
 export async function logError(c: Context, error: AppError, thrown: Error = error): Promise<void> {
   const { code, details } = error
-  const { event, status }: ErrorSpec = ERRORS[code]
+  const { status, ...spec }: ErrorSpec = ERRORS[code]
+  const event = details.event ?? spec.event
   if (!event) return
-  const level = status >= 500 ? 'error' : event === 'token.rejected' ? 'info' : 'warn'
+  const level = status >= 500 ? 'error' : /^token|otp/.test(event) ? 'info' : 'warn'
   const { username, sid } = details
   const stack = code === 'internal' ? thrown.stack : undefined
   await logEvent(c, level, { event, status, username, sid, reason: thrown.message, stack })

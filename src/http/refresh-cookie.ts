@@ -19,7 +19,8 @@ export async function sendTokens(c: Context, session: Session, { cookie }: { coo
   const tokens = await issueTokens(c.get('isolate'), session, c.get('now'))
   const { refresh_token: refreshToken, ...others } = tokens
   if (cookie) writeRefreshCookie(c, refreshToken, tokens.refresh_expires_in)
-  const response: TokenResponse = cookie ? others : tokens
+  const recovery_codes_left = session.codesLeft ?? undefined // then it is not in the JSON
+  const response: TokenResponse = { ...(cookie ? others : tokens), recovery_codes_left }
   return c.json(response)
 }
 

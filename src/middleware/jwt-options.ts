@@ -12,6 +12,8 @@ export type GuardOptions = {
   fresh?: number
   /** Requires one of these roles: those of the token, with `fresh` those of the database. */
   roles?: readonly [string, ...string[]]
+  /** `aal2` requires a session with a second factor; `aal1` requires none, regardless of MFA. */
+  acr?: 'aal1' | 'aal2'
   /**
    * Without an Authorization header, accepts the refresh token of a browser session from its cookie, for
    * unsafe methods only from a page of this origin.
@@ -23,7 +25,7 @@ type PositiveInteger<Value> = `${Value & number}` extends '0' | `-${string}` | `
   ? never
   : Value
 
-type ForAccess = { tokenType?: 'access'; optional?: false; fresh?: unknown; roles?: unknown }
+type ForAccess = { tokenType?: 'access'; optional?: false; [other: string]: unknown }
 
 /** What each option may be beside the others. */
 type Allowed<Options> = {
@@ -31,6 +33,7 @@ type Allowed<Options> = {
   optional: unknown
   fresh: Options extends ForAccess & { fresh: infer Seconds } ? PositiveInteger<Seconds> : never
   roles: Options extends ForAccess ? unknown : never
+  acr: Options extends ForAccess ? unknown : Options extends { tokenType: 'any' } ? 'aal1' : never
   cookies: Options extends { tokenType: 'refresh' | 'any' } ? unknown : false
 }
 
@@ -53,6 +56,7 @@ const RULES: Record<keyof GuardOptions, [check: (value: unknown) => boolean, rul
       Array.isArray(value) && value.length > 0 && value.every((role) => typeof role === 'string'),
     'a list of one or more roles',
   ],
+  acr: [(value) => ['aal1', 'aal2'].includes(String(value)), "'aal1' or 'aal2'"],
   cookies: [isBoolean, 'true or false'],
 }
 
@@ -64,10 +68,11 @@ export function validateOptions(options: Record<string, unknown>): void {
     const [check, rule] = RULES[name as keyof GuardOptions]
     if (!check(value)) throw mistake(`'${name}' must be ${rule}`)
   }
-  const { tokenType = 'access', optional, roles, fresh, cookies } = options
-  const name = roles ? 'roles' : 'fresh'
-  if ((roles || fresh) && tokenType !== 'access') throw mistake(`'${name}' requires access tokens`)
-  if ((roles || fresh) && optional) throw mistake(`'${name}' cannot be optional`)
+  const { tokenType = 'access', optional, cookies, acr } = options
+  const name = ['roles', 'fresh', 'acr'].find((option) => options[option])
+  const isExempt = tokenType === 'any' && name === 'acr' && acr === 'aal1'
+  if (name && tokenType !== 'access' && !isExempt) throw mistake(`'${name}' requires access tokens`)
+  if (name && optional) throw mistake(`'${name}' cannot be optional`)
   if (cookies && tokenType === 'access')
     throw mistake("cookies contain refresh tokens: add tokenType 'refresh' or 'any'")
 }

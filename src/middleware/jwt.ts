@@ -76,7 +76,7 @@ export function unwrap(handler: object & { [COMPOSED_HANDLER]?: object }): objec
 
 /** Returns the claims of a token that meets all options; undefined without a token, if it is optional. */
 async function authorize(c: Context, options: GuardOptions): Promise<Claims | undefined> {
-  const { tokenType = 'access', optional, roles, fresh } = options
+  const { tokenType = 'access', optional, roles, fresh, acr } = options
   const token = readToken(c, options)
   if (token === undefined && optional) return undefined
   if (token === undefined) throw new AppError('authorization_missing')
@@ -109,6 +109,10 @@ async function authorize(c: Context, options: GuardOptions): Promise<Claims | un
     const reason = `none of ${roles.join(', ')}`
     throw new AppError('role_missing', { reason, username: user.sub, sid: user.sid })
   }
+  const { MFA } = c.get('isolate').settings
+  const isNeeded = MFA === 'all' || (MFA === 'admins' && held.includes('admin'))
+  const hasFactor = session ? session.aal === 2 : user.acr === 'aal2'
+  if ((acr ? acr === 'aal2' : isNeeded) && !hasFactor) throw new AppError('factor_required')
   return user
 }
 

@@ -6,6 +6,7 @@ import { Tabs } from './tabs.js'
 
 /** @typedef {{ access_token: string, expires_in: number, refresh_expires_in: number }} Tokens */
 /** @typedef {{ username: string, password: string }} Credentials */
+/** `otp`: a code of an authenticator app, or a recovery code. @typedef {Credentials & { otp?: string }} LoginFields */
 /**
  * Stores a refresh token that is not in a cookie.
  * @typedef {object} TokenStore
@@ -18,6 +19,8 @@ import { Tabs } from './tabs.js'
  * @property {TokenStore} [store] Stores the refresh token if it is not in a cookie. Default: in memory.
  * @property {(url: URL, init: RequestInit) => Promise<Response>} [fetch]
  * @property {(tokens: Tokens) => void} [onTokens] Called after a login and each refresh, also in other tabs.
+ * @property {(reason: string) => string | undefined | Promise<string | undefined>} [onCodeNeeded] Asks the user for a
+ *   one-time code: with `otp_required`, and with `otp_wrong` after a wrong one. Without a code, the login ends.
  * @property {(reason: string) => void} [onSignedOut] Called with `logout`, or the Worker's error code: `token_revoked`.
  */
 
@@ -81,9 +84,19 @@ export class ClientSession {
       : response
   }
 
-  /** @param {Credentials} credentials @returns {Promise<Response>} */
-  login(credentials) {
-    return this.#startSession('/login', credentials)
+  /**
+   * Logs in. If the user has a second factor and `otp` is missing or wrong, asks `onCodeNeeded` for a code.
+   * @param {LoginFields} fields @returns {Promise<Response>}
+   */
+  async login(fields) {
+    let response = await this.#startSession('/login', fields)
+    // Between two requests, so that other tabs can refresh while the user looks for the code.
+    while (readErrorCode(response).startsWith('otp_')) {
+      const otp = await this.#events.onCodeNeeded?.(readErrorCode(response))
+      if (!otp) break
+      response = await this.#startSession('/login', { ...fields, otp })
+    }
+    return response
   }
 
   /** Creates a user and logs in, if SIGNUP is `open`. @param {Credentials} credentials @returns {Promise<Response>} */

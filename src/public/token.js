@@ -18,6 +18,8 @@ const CLAIM_LABELS = {
   sid: 'Session ID',
   jti: 'Token ID',
   auth_time: 'Password checked',
+  amr: 'Logged in with',
+  acr: 'Assurance level',
   roles: 'Roles',
   iat: 'Issued',
   exp: 'Expires',

@@ -13,7 +13,7 @@ import { validateJson } from '../middleware/validate.ts'
 import { completeLogin } from './login.ts'
 
 export const account = new Hono<AppEnv>()
-  .get('/me', jwtRequired(), (c) => {
+  .get('/me', jwtRequired({ acr: 'aal1' }), (c) => {
     const { sub: username, roles, auth_time } = c.var.user
     return c.json({ username, roles, auth_time } satisfies AccountResponse)
   })

@@ -12,7 +12,7 @@ import { validateQuery } from '../middleware/validate.ts'
 
 export const logout = new Hono<AppEnv>().post(
   '/logout',
-  jwtRequired({ tokenType: 'any', cookies: true }),
+  jwtRequired({ tokenType: 'any', acr: 'aal1', cookies: true }),
   validateQuery(LogoutQuery),
   async (c) => {
     const { isolate, now } = c.var

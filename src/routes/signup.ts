@@ -5,7 +5,7 @@ import { createMiddleware } from 'hono/factory'
 
 import type { AppEnv } from '../app-env.ts'
 import { signUp } from '../auth/users.ts'
-import { LoginBody } from '../contract/requests.ts'
+import { SignUpBody } from '../contract/requests.ts'
 import { AppError } from '../errors.ts'
 import { readClientInfo } from '../http/client-address.ts'
 import { loginRateLimit } from '../middleware/rate-limit.ts'
@@ -21,7 +21,7 @@ export const signup = new Hono<AppEnv>().post(
   '/signup',
   requireOpenSignup,
   loginRateLimit,
-  validateJson(LoginBody),
+  validateJson(SignUpBody),
   async (c) => {
     const { isolate, now } = c.var
     const { cookie, ...credentials } = c.req.valid('json')

@@ -46,7 +46,7 @@ async function readMigrations({ databases, query }: Cloudflare) {
 }
 
 const secretsIn = (ring: string | false) =>
-  [...(ring || '').matchAll(/^JWT_SECRET='(.*)'$/gm)].map(([, secret]) => secret)
+  [...(ring || '').matchAll(/^(?:JWT|DATA)_SECRET='(.*)'$/gm)].map(([, secret]) => secret)
 
 const diffLines = (before: string, after: string) =>
   after.split('\n').filter((line, index) => line !== before.split('\n')[index])
@@ -93,16 +93,17 @@ describe('npm run deploy from a fresh clone', () => {
     expect(await readMigrations(story.cloudflare)).toEqual(readdirSync('src/db/migrations'))
   })
 
-  it('creates a secret that only its owner can read, and prints it nowhere', () => {
-    const [, secret = ''] =
-      /^JWT_SECRET='([\w+/]{43}=)'\n$/.exec(story.read('.keys.production')) ?? []
-    expect(secret).not.toBe('')
+  it('creates secrets that only their owner can read, and prints them nowhere', () => {
+    const pattern = /^JWT_SECRET='([\w+/]{43}=)'\nDATA_SECRET='([\w+/]{43}=)'\n$/
+    const [, signing = '', data = ''] = pattern.exec(story.read('.keys.production')) ?? []
+    expect(data).not.toBe('')
     expect(statSync(join(story.project.folder, '.keys.production')).mode & 0o777).toBe(0o600)
     expect(readSecrets(story.cloudflare)).toEqual([
-      { type: 'secret_text', name: 'JWT_SECRET', text: secret },
+      { type: 'secret_text', name: 'JWT_SECRET', text: signing },
+      { type: 'secret_text', name: 'DATA_SECRET', text: data },
     ])
     const shown = outcome.stdout + outcome.stderr + JSON.stringify(calls())
-    for (const hidden of [secret, TOKEN]) expect(shown).not.toContain(hidden)
+    for (const hidden of [signing, data, TOKEN]) expect(shown).not.toContain(hidden)
     expect(calls().at(-1)?.args).toEqual(['deploy', '--secrets-file', '.keys.production'])
   })
 
@@ -247,7 +248,7 @@ it(
           'Login … not logged in, so what exists already is unknown',
           'Database … latchkey would be created unless it exists, and its id written into wrangler.toml',
           `Migrations … would be applied unless they are: ${readdirSync('src/db/migrations').join(', ')}`,
-          'Secret … would be created in .keys.production unless the Worker has one',
+          'Secret … would be created in .keys.production unless the Worker has them',
           'Deployment … would be done: the Worker builds',
           'Readiness … would be checked at the URL that wrangler reports',
           '',
@@ -283,7 +284,7 @@ it(
     expect(name).toBe('latchkey-staging')
     expect(diffLines(before, read('wrangler.toml'))).toEqual([`database_id = "${uuid}"`])
     expect(read('wrangler.toml').indexOf(uuid)).toBeGreaterThan(before.indexOf('[env.staging'))
-    expect(secretsIn(read('.keys.staging'))).toHaveLength(1)
+    expect(secretsIn(read('.keys.staging'))).toHaveLength(2)
     expect(cloudflare.workers.get('latchkey-staging')).toContainEqual({
       type: 'plain_text',
       name: 'JWT_ISSUER',
@@ -358,6 +359,31 @@ it(
     expect(stdout).toContain('Database … latchkey found; its id is in wrangler.toml now')
     expect(cloudflare.databases).toHaveLength(1)
     expect(read('wrangler.toml')).toContain(`database_id = "${uuid}"`)
+    await end()
+  },
+  2 * MINUTES,
+)
+
+it(
+  'a Worker of before second factors gets a DATA_SECRET and keeps its JWT_SECRET, regardless of the local file',
+  async () => {
+    const { project, cloudflare, deploy, read, end } = await startStory()
+    expect((await deploy()).code).toBe(0)
+    const [signing] = readSecrets(cloudflare)
+    for (const [name, bindings] of cloudflare.workers)
+      cloudflare.workers.set(
+        name,
+        bindings.filter((binding) => binding.name !== 'DATA_SECRET'),
+      )
+    project.write('.keys.production', "JWT_SECRET='an older key, of some other time 0123456789'\n")
+    const { code, stdout, stderr } = await deploy()
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('Secret … DATA_SECRET created in .keys.production')
+    const [, data = ''] = /^DATA_SECRET='(.*)'$/m.exec(read('.keys.production')) ?? []
+    expect(readSecrets(cloudflare)).toEqual(
+      expect.arrayContaining([signing, { type: 'secret_text', name: 'DATA_SECRET', text: data }]),
+    )
+    expect(readSecrets(cloudflare)).toHaveLength(2)
     await end()
   },
   2 * MINUTES,

@@ -23,11 +23,24 @@ describe('npm run dev on a fresh clone', () => {
   }, 60_000)
   afterAll(() => dev.stop())
 
-  it('creates .dev.vars with a random secret that only its owner can read (ASVS 13.3.1)', () => {
-    const [, secret = ''] = /^JWT_SECRET='([\w+/]{43}=)'\n$/.exec(vars()) ?? []
-    expect(secret).not.toBe('')
+  it('creates .dev.vars with two random secrets that only its owner can read (ASVS 13.3.1)', () => {
+    const secrets = /^JWT_SECRET='([\w+/]{43}=)'\nDATA_SECRET='([\w+/]{43}=)'\n$/.exec(vars()) ?? []
+    expect(new Set(secrets).size).toBe(3)
     expect(statSync(join(project.folder, '.dev.vars')).mode & 0o777).toBe(0o600)
-    expect(dev.output()).not.toContain(secret)
+    for (const secret of secrets) expect(dev.output()).not.toContain(secret)
+  })
+
+  it('serves a Worker that knows DATA_SECRET, so that a second factor can be enrolled', async () => {
+    const send = (path: string, body: object, token = '') =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+        body: JSON.stringify(body),
+      })
+    const login = await send('/login', { username: 'cosmo', password: 'space-corgi' })
+    const { access_token: token } = (await login.json()) as { access_token: string }
+    const factor = { factor_type: 'totp', friendly_name: 'phone' }
+    expect((await send('/me/factors', factor, token)).status).toBe(201)
   })
 
   it('downloads no example of request.cf, which prints stack traces when it is offline', () => {

@@ -7,6 +7,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { unstable_getVarsForDev } from 'wrangler'
 
+import { openSeed, sealSeed } from '../../src/auth/factors/seal.ts'
+import { importKeyRing } from '../../src/auth/keys/key-ring.ts'
+import { runWrangler } from '../../src/cli/cloudflare/wrangler.ts'
 import { createProject } from './project.ts'
 
 let project: ReturnType<typeof createProject>
@@ -129,7 +132,7 @@ describe('npm run keys -- rotate', () => {
     const { code, stdout, stderr } = await keys('rotate', 'retire')
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(
-      /JWT_SECRET_PREVIOUS {2}verifies {2}HS256 +kid .*\n\nThis deletes JWT_SECRET_PREVIOUS from \.dev\.vars\. /,
+      /JWT_SECRET_PREVIOUS {2}verifies {2}HS256 +kid .*\n\nThis deletes the previous keys from \.dev\.vars\. /,
     )
     expect(stderr).toContain('Nothing was changed: without a terminal, add --yes.')
     expect(stderr).not.toContain(CURRENT)
@@ -188,6 +191,79 @@ describe('npm run keys -- rotate', () => {
     expect(stderr).toContain('no permission')
     expect(stderr).not.toContain(CURRENT)
     expect(read('.keys.staging')).toBe(before)
+  })
+})
+
+describe('npm run keys -- rotate with a DATA_SECRET', () => {
+  const DATA = 'QW5vdGhlciBrZXksIGZvciBzZWVkcyBvbmx5IQ=='
+  const FIRST = `JWT_SECRET='${CURRENT}'\nDATA_SECRET='${DATA}'\n`
+
+  it('encrypts the seeds again before it deletes the previous key, so that no user must enrol again', async () => {
+    project.write('.dev.vars', FIRST)
+    const where = ['--local', '--cwd', project.folder]
+    await runWrangler(['d1', 'migrations', 'apply', 'DB', ...where], 'keep')
+    const ring = (secret: string) => importKeyRing({ DATA_SECRET: secret }, 'DATA_SECRET')
+    const seed = new TextEncoder().encode('12345678901234567890')
+    const sealed = await sealSeed(await ring(DATA), 7, seed)
+    const insert = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
+      VALUES ('f', 7, 'phone', '${sealed}', 1)`
+    await runWrangler(['d1', 'execute', 'DB', '--command', insert, ...where], 'keep')
+    for (const step of ['stage', 'promote']) expect((await keys('rotate', step)).code).toBe(0)
+    expect(read('.dev.vars')).toMatch(
+      /^JWT_SECRET='.*'\nDATA_SECRET='.*'\nJWT_SECRET_PREVIOUS='.*'\nDATA_SECRET_PREVIOUS='.*'\n$/,
+    )
+    const { code, stdout, stderr } = await keys('rotate', 'retire')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('Second factors encrypted with the new key: 1.')
+    const [, current = ''] = /^DATA_SECRET='(.*)'$/m.exec(read('.dev.vars')) ?? []
+    expect(current).not.toBe(DATA)
+    expect(read('.dev.vars')).not.toContain('PREVIOUS')
+    const select = ['d1', 'execute', 'DB', '--json', '--command', 'SELECT * FROM factors', ...where]
+    const [{ results }] = JSON.parse((await runWrangler(select, 'keep')).stdout)
+    expect(await openSeed(await ring(current), 7, results[0].sealed_seed)).toEqual(seed)
+    await expect(openSeed(await ring(current), 8, results[0].sealed_seed)).rejects.toThrow(
+      'does not open',
+    )
+  }, 120_000)
+
+  it('keeps the previous key when a seed cannot be opened, and says which key is missing', async () => {
+    const before = `${FIRST}JWT_SECRET_PREVIOUS='${'P'.repeat(9)}${CURRENT}'\nDATA_SECRET_PREVIOUS='${'Q'.repeat(9)}${DATA}'\n`
+    project.write('.dev.vars', before)
+    const where = ['--local', '--cwd', project.folder]
+    await runWrangler(['d1', 'migrations', 'apply', 'DB', ...where], 'keep')
+    const insert = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
+      VALUES ('f', 7, 'phone', '0123456789abcdef.AAAAAAAAAAAAAAAAAAAA', 1)`
+    await runWrangler(['d1', 'execute', 'DB', '--command', insert, ...where], 'keep')
+    const { code, stderr } = await keys('rotate', 'retire')
+    expect(code).toBe(1)
+    expect(stderr).toContain('DATA_SECRET does not open a seed of key 0123456789abcdef')
+    expect(read('.dev.vars')).toBe(before)
+  }, 120_000)
+
+  it('--remote sends both secrets, and never deletes a DATA_SECRET that the local file lacks', async () => {
+    const calls = project.standInForWrangler(LOGIN)
+    project.write('.keys.production', FIRST)
+    for (const step of ['stage', 'promote']) expect((await remote(['rotate', step])).code).toBe(0)
+    const [staged, promoted] = calls()
+      .filter(({ args }) => args[0] === 'secret')
+      .map(({ stdin }) => JSON.parse(stdin))
+    expect(staged).toMatchObject({
+      DATA_SECRET: DATA,
+      DATA_SECRET_NEXT: expect.stringMatching(/^.{44}$/),
+      DATA_SECRET_PREVIOUS: null,
+    })
+    expect(promoted).toMatchObject({
+      DATA_SECRET: staged.DATA_SECRET_NEXT,
+      DATA_SECRET_NEXT: null,
+      DATA_SECRET_PREVIOUS: DATA,
+    })
+    project.write('.keys.production', `JWT_SECRET='${CURRENT}'\n`)
+    await remote(['rotate', 'stage'])
+    expect(Object.keys(JSON.parse(calls().at(-1)?.stdin ?? ''))).toEqual([
+      'JWT_SECRET',
+      'JWT_SECRET_NEXT',
+      'JWT_SECRET_PREVIOUS',
+    ])
   })
 })
 

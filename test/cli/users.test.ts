@@ -56,6 +56,32 @@ it('a user can be changed by add, list, passwd, roles, disable, enable and remov
   expect(await list()).toEqual([])
 })
 
+it('factors lists the second factors of a user without their seeds, and --remove removes them all', async () => {
+  await users(['add', 'lin'], PASSWORD)
+  await execute(`INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at, verified_at)
+    SELECT 'f', id, 'phone', 'kid.iv.sealed', 1800000000, 1800000000 FROM users WHERE username = 'lin'`)
+  await execute(`INSERT INTO recovery_codes SELECT 'a', id, NULL FROM users WHERE username = 'lin'
+    UNION ALL SELECT 'b', id, 1800000000 FROM users WHERE username = 'lin'`)
+  expect((await users(['factors', 'lin'])).stdout).toBe(
+    `name   status    added (UTC)\nphone  verified  2027-01-15 08:00\nrecovery codes left: 1 of 2\n`,
+  )
+  const json = (await users(['factors', 'lin', '--json'])).stdout
+  expect(JSON.parse(json)).toMatchObject({
+    factors: [{ id: 'f', type: 'totp', friendly_name: 'phone', status: 'verified' }],
+    recovery_codes: { total: 2, remaining: 1 },
+  })
+  expect(json).not.toContain('sealed')
+  expect((await users(['factors', 'lin', '--remove'])).stdout).toBe(
+    'lin: second factors removed, sessions revoked\n',
+  )
+  expect(JSON.parse((await users(['factors', 'lin', '--json'])).stdout)).toEqual({
+    factors: [],
+    recovery_codes: { total: 0, remaining: 0 },
+  })
+  expect((await users(['factors', 'nobody'])).code).toBe(1)
+  await users(['remove', 'lin', '--yes'])
+}, 60_000)
+
 it('add --invite and reset print a link that works once, and no password is ever typed', async () => {
   const link = /^ {2}http:\/\/127\.0\.0\.1:8787\/#code=([0-9a-z-]{30})$/m
   const invited = await users(['add', 'eve', '--invite', '--role', 'editor'])

@@ -8,6 +8,7 @@ import type { AppEnv } from '../../src/app-env.ts'
 import { onError } from '../../src/http/error-response.ts'
 import { openContext } from '../../src/middleware/context.ts'
 import { jwtRequired } from '../../src/middleware/jwt.ts'
+import { enrol, showOtp } from '../auth/factors/enrolled.ts'
 import { COSMO } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 import {
@@ -155,6 +156,34 @@ describe.each([{ cookie: false }, { cookie: true }])('a client with %j', (mode) 
     await expect(session.logout()).rejects.toThrow('Failed to fetch')
     expect(session.tokens).toBe(undefined)
     expect(onSignedOut.mock.calls).toEqual([['logout']])
+  })
+
+  it('asks for a one-time code when one is needed, and again when it was wrong', async () => {
+    const { secret } = await enrol()
+    passSeconds(30)
+    const network = createNetwork()
+    const asked: string[] = []
+    const onCodeNeeded = async (reason: string) => {
+      asked.push(reason)
+      return reason === 'otp_required' ? 'not a code' : showOtp(secret)
+    }
+    const { api, session } = createClient(BASE, { fetch: network.fetch, onCodeNeeded, ...mode })
+    expect((await session.login(COSMO)).status).toBe(200)
+    expect(asked).toEqual(['otp_required', 'otp_wrong'])
+    expect(await (await api.me['recovery-codes'].$get()).json()).toEqual({
+      total: 10,
+      remaining: 10,
+    })
+  })
+
+  it('without a code for a user who needs one has no tokens and returns the response', async () => {
+    const { secret } = await enrol()
+    passSeconds(30)
+    const { session } = createClient(BASE, { fetch: createNetwork().fetch, ...mode })
+    const response = await session.login(COSMO)
+    expect(await response.json()).toEqual({ error: 'One-time code required' })
+    expect(session.tokens).toBe(undefined)
+    expect((await session.login({ ...COSMO, otp: await showOtp(secret) })).status).toBe(200)
   })
 
   it('whose login fails has no tokens and sends nothing else', async () => {

@@ -52,6 +52,7 @@ describe('the types of a client', () => {
     expectTypeOf<Login>().toEqualTypeOf<{
       username: string
       password: string
+      otp?: string | undefined
       cookie?: boolean | undefined
     }>()
     type LoginResponse = Awaited<ReturnType<Awaited<ReturnType<typeof api.login.$post>>['json']>>

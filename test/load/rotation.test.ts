@@ -2,8 +2,17 @@ import { insertUser } from '../../src/db/user-changes.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { hashPassword } from '../../src/auth/passwords/hash.ts'
+import { openSeed, sealSeed } from '../../src/auth/factors/seal.ts'
+import { computeOtp } from '../../src/auth/factors/totp.ts'
+import { importKeyRing } from '../../src/auth/keys/key-ring.ts'
+import { resealSeeds } from '../../src/cli/keys/reseal.ts'
 import { argon2id } from '../../src/cli/users/argon2.ts'
-import { generateSecret, type Ring } from '../../src/cli/cloudflare/ring-file.ts'
+import {
+  generateSecret,
+  generateSecrets,
+  type Ring,
+  VARIABLES,
+} from '../../src/cli/cloudflare/ring-file.ts'
 import { buildWorker, type Host, startHost } from './host.ts'
 
 const REQUESTS = 2000
@@ -50,9 +59,7 @@ class Client {
 
 /** Returns the bindings of a key ring. Keys that it does not contain are empty. */
 const toBindings = (ring: Ring) => ({
-  JWT_SECRET: '',
-  JWT_SECRET_NEXT: '',
-  JWT_SECRET_PREVIOUS: '',
+  ...Object.fromEntries(VARIABLES.map((name) => [name, ''])),
   ...ring,
 })
 
@@ -151,3 +158,109 @@ describe.each(['HS256', 'EdDSA'] as const)(
     })
   },
 )
+
+const USERS = 2000
+
+describe('a rotation of both secrets with 2,000 enrolled users', () => {
+  let host: Host
+  let rings: Ring[]
+  const seed = (id: number) => new TextEncoder().encode(String(id).padStart(20, 'seed'))
+
+  beforeAll(async () => {
+    const [old, next] = [
+      await generateSecrets(['JWT_SECRET', 'DATA_SECRET']),
+      await generateSecrets(['JWT_SECRET', 'DATA_SECRET']),
+    ]
+    const toNamed = (
+      { JWT_SECRET = '', DATA_SECRET = '' }: Ring,
+      suffix: '_NEXT' | '_PREVIOUS',
+    ) => ({
+      [`JWT_SECRET${suffix}`]: JWT_SECRET,
+      [`DATA_SECRET${suffix}`]: DATA_SECRET,
+    })
+    rings = [
+      old,
+      { ...old, ...toNamed(next, '_NEXT') },
+      { ...next, ...toNamed(old, '_PREVIOUS') },
+      next,
+    ]
+    host = await startHost(
+      buildWorker(),
+      Object.fromEntries(rings.map((ring, version) => [`v${version}`, toBindings(ring)])),
+    )
+    const passwordHash = hashPassword(COSMO.password, argon2id)
+    const keys = await importKeyRing(old, 'DATA_SECRET')
+    const rows = Array.from({ length: USERS }, async (_, index) => {
+      const id = index + 1
+      return [id, `user${id}`, passwordHash, await sealSeed(keys, id, seed(id))]
+    })
+    const json = JSON.stringify(await Promise.all(rows))
+    await host.db.batch([
+      host.db
+        .prepare(
+          `INSERT INTO users (id, username, folded, password_hash, roles, created_at)
+           SELECT value ->> 0, value ->> 1, value ->> 1, value ->> 2, '[]', 1 FROM json_each(?1)`,
+        )
+        .bind(json),
+      host.db
+        .prepare(
+          `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at, verified_at)
+           SELECT value ->> 1, value ->> 0, 'phone', value ->> 3, 1, 1 FROM json_each(?1)`,
+        )
+        .bind(json),
+    ])
+  }, 120_000)
+  afterAll(() => host.dispose())
+
+  /** Logs users in with the code of their app at one version of the Worker; returns the responses that are not 200. */
+  async function logIn(version: number, ids: number[]): Promise<string[]> {
+    const failed: string[] = []
+    for (const id of ids) {
+      const otp = await computeOtp(seed(id), Math.floor(Date.now() / 30_000))
+      const response = await host.fetch(`v${version}`, '/login', {
+        method: 'POST',
+        headers: {
+          'Content-Type': 'application/json',
+          'CF-Connecting-IP': `198.51.${id >> 8}.${id & 255}`,
+        },
+        body: JSON.stringify({ username: `user${id}`, password: COSMO.password, otp }),
+      })
+      const text = await response.text()
+      if (response.status !== 200) failed.push(`${id} at v${version}: ${text}`)
+    }
+    return failed
+  }
+  const some = (from: number, count = 20) => Array.from({ length: count }, (_, n) => from + n * 47)
+
+  it('loses none of them, and none of their logins fails before, during or after it (ASVS 11.2.2)', async () => {
+    expect(await logIn(0, some(1))).toEqual([])
+    expect(await logIn(1, some(2))).toEqual([])
+    // Promoted in one place only.
+    expect([...(await logIn(2, some(3))), ...(await logIn(1, some(4)))]).toEqual([])
+    // Retiring, while users log in.
+    const [resealed, failed] = await Promise.all([
+      resealSeeds(host.db, rings[2] ?? {}),
+      logIn(2, some(5)),
+    ])
+    expect({ resealed, failed }).toEqual({ resealed: USERS, failed: [] })
+    expect(await resealSeeds(host.db, rings[2] ?? {})).toBe(0)
+    expect(await logIn(3, some(6))).toEqual([])
+    const keys = await importKeyRing(rings[3] ?? {}, 'DATA_SECRET')
+    const { results } = await host.db
+      .prepare('SELECT user_id AS id, sealed_seed AS sealed FROM factors')
+      .all<{ id: number; sealed: string }>()
+    expect(results).toHaveLength(USERS)
+    for (const { id, sealed } of results) expect(await openSeed(keys, id, sealed)).toEqual(seed(id))
+  }, 120_000)
+
+  it('without the step that encrypts the seeds again would lose all of them', async () => {
+    const other = await importKeyRing(await generateSecrets(['DATA_SECRET']), 'DATA_SECRET')
+    const row = await host.db
+      .prepare('SELECT user_id AS id, sealed_seed AS sealed FROM factors')
+      .first<{
+        id: number
+        sealed: string
+      }>()
+    await expect(openSeed(other, row?.id ?? 0, row?.sealed ?? '')).rejects.toThrow('does not open')
+  })
+})

@@ -114,7 +114,7 @@ it.each(POSITIONS)(
 describe('impossible guard options do not compile, and throw a TypeError that names the mistake:', () => {
   it.each<[mistake: string, create: () => unknown]>([
     [
-      "'role'. The options are tokenType, optional, fresh, roles, cookies.",
+      "'role'. The options are tokenType, optional, fresh, roles, acr, cookies.",
       // @ts-expect-error -- an unknown option
       () => jwtRequired({ fresh: 300, role: ['admin'] }),
     ],

@@ -45,6 +45,8 @@ describe('a login with valid credentials', () => {
       sid: expect.stringMatching(/^[\w-]{22}$/),
       jti: expect.stringMatching(/^[\w-]{22}$/),
       auth_time: claims.iat,
+      amr: ['pwd'],
+      acr: 'aal1',
       roles: ['admin'],
       iat: expect.any(Number),
       exp: Number(claims.iat) + 900,
@@ -69,6 +71,8 @@ describe('a login with valid credentials', () => {
       sid: access.sid,
       jti: `${access.sid}.0`,
       auth_time: access.auth_time,
+      amr: ['pwd'],
+      acr: 'aal1',
       iat: access.iat,
       exp: Number(access.iat) + 604_800,
     })

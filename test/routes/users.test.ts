@@ -45,6 +45,7 @@ const ROUTES: [method: string, path: string, body?: object][] = [
   ['GET', '/users/cosmo/sessions'],
   ['DELETE', '/users/cosmo/sessions'],
   ['POST', '/users/cosmo/reset-code'],
+  ['DELETE', '/users/cosmo/factors'],
 ]
 const readTables = async () =>
   (

@@ -12,15 +12,13 @@ import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
 import { readDevice } from '../brute-force.ts'
 import { withHashSlot } from '../hash-slot.ts'
-import { sha256, toHex } from '../encoding.ts'
+import { hashCode, randomCode } from '../encoding.ts'
 import { hashPassword } from '../passwords/hash.ts'
 import { validateNewPassword } from '../passwords/rules.ts'
 import type { ClientInfo } from '../sessions/sessions.ts'
 import { throwFieldErrors } from '../users.ts'
 import { validateUsername } from '../usernames.ts'
 
-/** Base32 without the letters that are confused when they are read out (Douglas Crockford). */
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const LENGTH = 26 // 5 bits each: 130 random bits
 
 /** Shown once, and stored as a hash only. `expiresAt` is in Unix seconds. */
@@ -62,18 +60,10 @@ async function createCode(
   { username, by }: Recipient,
   now: number,
 ): Promise<{ code: string; row: NewCode }> {
-  const random = crypto.getRandomValues(new Uint8Array(LENGTH))
-  const letters = Array.from(random, (byte) => ALPHABET[byte % ALPHABET.length]).join('')
-  const code = letters.replaceAll(/.{5}(?=.{5})/g, '$&-')
+  const code = randomCode(LENGTH)
   const created = { createdBy: by?.sub ?? '', actor: by?.sid }
   const expiresAt = now + settings.CODE_SECONDS
   return { code, row: { username, codeHash: await hashCode(code), expiresAt, ...created } }
-}
-
-/** Accepts a code as it is read out: in any case, with any separators, and with O for 0, I or L for 1. */
-const hashCode = async (code: string): Promise<string> => {
-  const letters = code.toLowerCase().replaceAll(/[^0-9a-z]/g, '')
-  return toHex(await sha256(letters.replaceAll('o', '0').replaceAll(/[il]/g, '1')))
 }
 
 const codeInvalid = () => new AppError('code_invalid', { error: { code: ['Not a valid code.'] } })

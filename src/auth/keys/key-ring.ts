@@ -1,4 +1,4 @@
-// The key ring: JWT_SECRET signs, JWT_SECRET_NEXT and JWT_SECRET_PREVIOUS only verify.
+// The key ring: JWT_SECRET signs, JWT_SECRET_NEXT and JWT_SECRET_PREVIOUS only verify. DATA_SECRET has a ring too.
 
 import type { Settings } from '../../config.ts'
 import { AppError } from '../../errors.ts'
@@ -23,19 +23,21 @@ export type Key = Name & {
 /** `current` signs; all of them verify, found by `kid`. */
 export type KeyRing = { current: Key; byKid: ReadonlyMap<string, Key> }
 
-const VARIABLES = ['JWT_SECRET', 'JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as const
+const SUFFIXES = ['', '_NEXT', '_PREVIOUS'] as const
 
 /**
  * Imports the ring. Throws `keys_invalid`, naming the variable and never its value, when a key is
  * missing, weak, malformed, only public, or the same as another.
  */
 export async function importKeyRing(
-  settings: Pick<Settings, (typeof VARIABLES)[number]>,
+  settings: Partial<Settings>,
+  name: 'JWT_SECRET' | 'DATA_SECRET' = 'JWT_SECRET',
 ): Promise<KeyRing> {
   const byKid = new Map<string, Key>()
-  for (const variable of VARIABLES) {
-    const secret = settings[variable]
-    if (secret === '' && variable !== 'JWT_SECRET') continue
+  for (const suffix of SUFFIXES) {
+    const variable = `${name}${suffix}` as const
+    const secret = settings[variable] ?? ''
+    if (secret === '' && suffix !== '') continue
     const key = await importKey(secret).catch((error: unknown) => {
       throw error instanceof KeyProblem ? invalid(`${variable} ${error.message}`) : error
     })

@@ -19,7 +19,10 @@ import type { AccessClaims, RefreshClaims } from '../tokens/claims.ts'
 /** Where a login comes from. `address` is a network: an IPv4 address, or an IPv6 /64. */
 export type ClientInfo = { address: string; userAgent: string; country: string }
 
-/** Starts a session for a user whose password has just been checked. Throws `bad_credentials` or `too_many_attempts`. */
+/**
+ * Starts a session for a user whose password has just been checked. Throws `bad_credentials`, `otp_wrong` or
+ * `too_many_attempts`.
+ */
 export async function startSession(
   isolate: Isolate,
   { client, ...login }: Omit<Login, 'session'> & { client: ClientInfo },
@@ -29,7 +32,8 @@ export async function startSession(
   const started = await insertSession(isolate.db, { ...login, session, isLimited: true }, now)
   if (!started) {
     await requireFewLogins(isolate.db, login.user.id, now)
-    throw new AppError('bad_credentials', { reason: 'changed during the login' })
+    const code = login.proof ? 'otp_wrong' : 'bad_credentials'
+    throw new AppError(code, { reason: 'changed or used meanwhile' })
   }
   isolate.revokedSessions.add(started.revoked)
   return started.session

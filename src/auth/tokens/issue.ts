@@ -24,6 +24,8 @@ export async function issueTokens(
     sub: session.username,
     sid: session.id,
     auth_time: session.createdAt,
+    amr: session.aal === 2 ? ['pwd', 'otp'] : ['pwd'],
+    acr: `aal${session.aal}`,
   }
   const accessExpiresAt = Math.min(now + ACCESS_TOKEN_SECONDS, session.expiresAt)
   const access = {

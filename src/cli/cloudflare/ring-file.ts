@@ -6,7 +6,13 @@ import { CommandError, messageOf } from '../terminal/command-error.ts'
 import { type StagedFile, stageFile } from '../terminal/output.ts'
 import { parseDotEnv, replaceValues } from './dot-env.ts'
 
-export const VARIABLES = ['JWT_SECRET', 'JWT_SECRET_NEXT', 'JWT_SECRET_PREVIOUS'] as const
+/** What signs tokens, and what encrypts the seeds of second factors. Each may have a next and a previous key. */
+export const SECRETS = ['JWT_SECRET', 'DATA_SECRET'] as const
+export type Secret = (typeof SECRETS)[number]
+const SUFFIXES = ['', '_NEXT', '_PREVIOUS'] as const
+export const variablesOf = (secret: Secret) =>
+  SUFFIXES.map((suffix) => `${secret}${suffix}` as const)
+export const VARIABLES = SECRETS.flatMap(variablesOf)
 export type Ring = Partial<Record<(typeof VARIABLES)[number], string>>
 
 export const ALGORITHMS = ['HS256', 'ES256', 'EdDSA'] as const
@@ -60,6 +66,12 @@ function readText(file: string): string {
   } catch (error) {
     throw new CommandError(`${file} cannot be read: ${messageOf(error)}`)
   }
+}
+
+/** Returns a random secret for each of `names`. */
+export async function generateSecrets(names: Secret[]): Promise<Ring> {
+  const pairs = names.map(async (name) => [name, await generateSecret('HS256')] as const)
+  return Object.fromEntries(await Promise.all(pairs))
 }
 
 /** Returns a random secret: 32 bytes in base64, or a private JWK. */

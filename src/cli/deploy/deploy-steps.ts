@@ -6,7 +6,16 @@ import { join } from 'node:path'
 
 import { importKey } from '../../auth/keys/key-ring.ts'
 import { type Api, ApiError, NotLoggedIn, openApi } from '../cloudflare/api.ts'
-import { generateSecret, readRing, ringFile, writeRing } from '../cloudflare/ring-file.ts'
+import {
+  generateSecrets,
+  readRing,
+  type Ring,
+  ringFile,
+  type Secret,
+  SECRETS,
+  variablesOf,
+  writeRing,
+} from '../cloudflare/ring-file.ts'
 import { listSecrets } from '../cloudflare/worker.ts'
 import { runWrangler } from '../cloudflare/wrangler.ts'
 import {
@@ -76,11 +85,12 @@ export async function planWithoutLogin(
 ): Promise<void> {
   const file = ringFile(true, options.env)
   const id = findDatabaseId(config)
-  const { JWT_SECRET: kept } = readRing(file)
+  const ring = readRing(file)
+  const isKept = SECRETS.every((name) => ring[name])
   const database = id
     ? `${toDatabaseName(config)} would be checked: ${id}`
     : `${toDatabaseName(config)} would be created unless it exists, and its id written into wrangler.toml`
-  const secret = `would be ${kept ? `taken from ${file}` : `created in ${file}`} unless the Worker has one`
+  const secret = `would be ${isKept ? `taken from ${file}` : `created in ${file}`} unless the Worker has them`
   await runStep('Database', async () => toOutcome(database))
   await runStep('Migrations', () => applyMigrations(undefined, options))
   await runStep('Secret', async () => toOutcome(secret))
@@ -133,29 +143,54 @@ export async function applyMigrations(api: Api | undefined, { env, dryRun }: Opt
 }
 
 /**
- * Prepares a first secret, which is uploaded together with the Worker: `secret put` needs a Worker, and a
- * deployment needs the required secret. The result is wrangler's options.
+ * Prepares the secrets that the Worker lacks, which are uploaded together with it: `secret put` needs a Worker, and a
+ * deployment needs the required secrets. The result is wrangler's options.
  */
-export async function ensureSecret(
+export async function ensureSecrets(
   api: Api,
   { name = '' }: WranglerConfig,
   { env, dryRun }: Options,
 ) {
-  if ((await listSecrets(api, name))?.includes('JWT_SECRET')) return { note: 'exists', result: [] }
+  const deployed = (await listSecrets(api, name)) ?? []
+  const missing = SECRETS.filter((secret) => !deployed.includes(secret))
+  if (missing.length === 0) return { note: 'exists', result: [] }
   const file = ringFile(true, env)
-  const result = ['--secrets-file', file]
-  const { JWT_SECRET: kept } = readRing(file)
-  if (kept) {
-    if (kept.includes('$'))
-      throw new CommandError(`JWT_SECRET in ${file} contains a $, which wrangler would expand.`)
-    await importKey(kept).catch((error: Error) => {
-      throw new CommandError(`JWT_SECRET in ${file} ${error.message}.`)
-    })
-    return { note: `from ${file}`, result }
-  }
-  if (dryRun) return { note: `would be created in ${file}`, result: [] }
-  writeRing(file, { JWT_SECRET: await generateSecret('HS256') })
-  return { note: `created in ${file}: keep that file, 'npm run keys' needs it`, result }
+  const ring = readRing(file)
+  for (const secret of missing) await requireUsable(secret, ring[secret], file)
+  const created = missing.filter((secret) => !ring[secret])
+  const which = deployed.includes('JWT_SECRET') ? `${missing.join(', ')} ` : ''
+  if (dryRun && created.length > 0)
+    return { note: `${which}would be created in ${file}`, result: [] }
+  if (created.length > 0) writeRing(file, { ...ring, ...(await generateSecrets(created)) })
+  const note =
+    created.length > 0
+      ? `${which}created in ${file}: keep that file, 'npm run keys' needs it`
+      : `${which}from ${file}`
+  const isFirst = missing.length === SECRETS.length
+  return { note, result: ['--secrets-file', isFirst ? file : writeOnly(missing, readRing(file))] }
+}
+
+/** Throws a CommandError for a secret that the Worker, or wrangler, would not accept. */
+async function requireUsable(name: string, secret = '', file: string): Promise<void> {
+  if (secret === '') return
+  if (secret.includes('$'))
+    throw new CommandError(`${name} in ${file} contains a $, which wrangler would expand.`)
+  await importKey(secret).catch((error: Error) => {
+    throw new CommandError(`${name} in ${file} ${error.message}.`)
+  })
+}
+
+/** Returns a temporary file without the secrets that the Worker has: those of the ring may be older. */
+function writeOnly(names: Secret[], ring: Ring): string {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-secrets-'))
+  process.once('exit', () => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'secrets')
+  const wanted = names.flatMap(variablesOf)
+  writeRing(
+    file,
+    Object.fromEntries(wanted.flatMap((name) => (ring[name] ? [[name, ring[name]]] : []))),
+  )
+  return file
 }
 
 /** Deploys; the result is the Worker's URL, if wrangler names one. */

@@ -9,8 +9,9 @@ const FILE = '.wrangler.rotating.toml'
 
 /** Returns wrangler's options for a copy in which `names` are required secrets as well. */
 export function writeRotatingConfig(names: string[]): string[] {
-  if (names.length < 2) return []
-  replaceFile(FILE, requireSecrets(readFileSync('wrangler.toml', 'utf8'), names))
+  const toml = readFileSync('wrangler.toml', 'utf8')
+  if (names.every((name) => new RegExp(`["']${name}["']`).test(toml))) return []
+  replaceFile(FILE, requireSecrets(toml, names))
   return ['--config', FILE]
 }
 

@@ -8,6 +8,7 @@ import { listSessions, type SessionEntry } from '../../db/sessions.ts'
 import { listUsers, type User } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'
+import { removeFactors, showFactors } from './factors.ts'
 import { quoteAlways } from '../terminal/quote.ts'
 import { toDay, toMinute, toTable } from '../terminal/table.ts'
 import { confirmLogoutOfEveryone, confirmRemoval, confirmRoles } from './losses.ts'
@@ -17,6 +18,7 @@ export type Options = Target & {
   invite: boolean
   yes: boolean
   everyone: boolean
+  remove: boolean
   role: string[]
   limit: number
   after: string
@@ -119,6 +121,11 @@ export const COMMANDS: Record<string, Command> = {
         json: { sessions: entries.map(toSessionJson), next },
       }
     },
+  },
+  factors: {
+    argument: 'name',
+    run: (isolate, name, { remove }) =>
+      remove ? removeFactors(isolate, name, now()) : showFactors(isolate, name),
   },
   logout: {
     argument: 'name or everyone',

@@ -19,7 +19,8 @@ Adds the users of a file, or of standard input when the file is '-'. They log in
 with their existing passwords. The first login replaces the hash by argon2id.
 All lines are checked first: if one is invalid, the command names it and imports
 nothing. A user who exists already, the same as in the file, is left unchanged,
-so you can repeat the command.
+so you can repeat the command. Second factors are not imported: users enrol
+again after they have logged in.
 
 The file is CSV whose first line names the columns, a JSON array, or one JSON
 object per line. Postgres and spreadsheets write such files: commas, semicolons

@@ -1,0 +1,40 @@
+// npm run users -- factors: a user's second factors, and the way back for someone who has lost theirs.
+
+import { requireUser, updateUser } from '../../auth/users.ts'
+import { countCodes, listFactors } from '../../db/factors.ts'
+import type { Isolate } from '../../isolate.ts'
+import { toMinute, toTable } from '../terminal/table.ts'
+
+type Output = { text: string; json: unknown }
+
+/** Lists a user's second factors, without their seeds. */
+export async function showFactors({ db, ...isolate }: Isolate, username: string): Promise<Output> {
+  const { id } = await requireUser({ db, ...isolate }, username)
+  const [factors, codes] = [await listFactors(db, id), await countCodes(db, id)]
+  const table = toTable(
+    ['name', 'status', 'added (UTC)'],
+    factors.map((factor) => [factor.friendly_name, factor.status, toMinute(factor.created_at)]),
+  )
+  const list = factors.map(({ id: factorId, friendly_name, status, created_at }) => {
+    return { id: factorId, type: 'totp', friendly_name, status, created_at }
+  })
+  return {
+    text: `${table}\nrecovery codes left: ${codes.remaining} of ${codes.total}`,
+    json: { factors: list, recovery_codes: codes },
+  }
+}
+
+/** Removes all second factors and recovery codes, and revokes the user's sessions: the password is enough again. */
+export async function removeFactors(
+  isolate: Isolate,
+  username: string,
+  now: number,
+): Promise<Output> {
+  await updateUser(
+    isolate,
+    { username, keepLastAdmin: false, change: { removeFactors: true } },
+    now,
+  )
+  const text = `${username}: second factors removed, sessions revoked`
+  return { text, json: { ok: true, username } }
+}
