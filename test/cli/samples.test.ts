@@ -202,7 +202,7 @@ describe('with all samples in place,', () => {
 it('the page names every place that contains the name of the project', () => {
   const [, section = ''] = read('src/routes/README.md').split('## Rename the project')
   const named = [
-    'src/http/error-response.ts',
+    'src/http/refusal.ts',
     'src/http/refresh-cookie.ts',
     'src/contract/openapi.ts',
     'src/public/index.html',

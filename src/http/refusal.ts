@@ -1,0 +1,24 @@
+// An error as it is sent: the same over HTTP and over RPC.
+
+import { type AppError, ERRORS, type ErrorSpec } from '../errors.ts'
+
+/** Returns what a client is told of an error, as errors.ts says it: plain data. */
+export function toRefusal({ code, details }: AppError) {
+  const spec: ErrorSpec = ERRORS[code]
+  const headers: Record<string, string> = { 'X-Error-Code': code }
+  const retryAfter = details.retryAfter ?? spec.retryAfter
+  if (details.allow) headers.Allow = details.allow.join(', ')
+  if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter)
+  const { status, msg } = spec
+  if (msg === undefined) return { status, headers, body: { error: details.error ?? spec.error } }
+  headers['WWW-Authenticate'] = toChallenge(spec, details.maxAgeSeconds)
+  return { status, headers, body: { msg } }
+}
+
+/** Returns the challenge of a guard (RFC 6750 3, RFC 9470 3): an error code only where a token was sent. */
+function toChallenge({ challenge, msg }: ErrorSpec, maxAgeSeconds: number | undefined): string {
+  const attributes = ['realm="latchkey"']
+  if (challenge) attributes.push(`error="${challenge}"`, `error_description="${msg}"`)
+  if (maxAgeSeconds !== undefined) attributes.push(`max_age="${maxAgeSeconds}"`)
+  return `Bearer ${attributes.join(', ')}`
+}
