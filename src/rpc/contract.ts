@@ -30,7 +30,7 @@ export type CachePolicy = {
   revision: string
   /** How long an access token is valid. */
   ACCESS_TOKEN_SECONDS: number
-  /** How old the list of revoked sessions may be; 0: nothing may be kept. */
+  /** How old the list of revoked sessions may be; 0: nothing may be kept, and nothing that was kept may be used. */
   REVOCATION_SECONDS: number
 }
 

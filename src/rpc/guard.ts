@@ -48,7 +48,7 @@ async function respond<Result>(env: Env, work: (isolate: Isolate) => Promise<Res
     const { byKid } = await isolate.keyRing() // without keys nothing can be verified: 503, not 401
     const revision = [...byKid.keys(), JWT_ISSUER, JWT_AUDIENCE, ACCESS_TOKEN_SECONDS].join(' ')
     const policy = { revision, ACCESS_TOKEN_SECONDS, REVOCATION_SECONDS }
-    return { ...(await work(isolate)), policy }
+    return { policy, ...(await work(isolate)) }
   } catch (error) {
     const response = await refusals.request('https://latchkey/Guard', {}, { error })
     const refusal = { status: response.status, headers: Object.fromEntries(response.headers) }

@@ -12,6 +12,7 @@ import { ERRORS } from '../../src/errors.ts'
 const FILES = [
   'README.md',
   'src/cli/README.md',
+  'src/client/README.md',
   'src/routes/README.md',
   'test/README.md',
   'test/bench/README.md',

@@ -31,11 +31,12 @@ let host: Host
 beforeAll(async () => {
   const watched = buildWorker('test/load/workers/watched.ts')
   const consumer = buildWorker('test/load/workers/consumer.ts')
+  const earlier = buildWorker('test/load/workers/earlier.ts')
   const onLog = (line: string) => void lines.push(line)
   host = await startHost(
     watched,
     { latchkey: { JWT_SECRET: platform.env.JWT_SECRET } },
-    { consumers: { consumer }, onLog },
+    { consumers: { consumer, earlier }, onLog },
   )
   platform.fetch = (url, init) => host.fetch('latchkey', new URL(url).pathname, init)
   await advance(0)
@@ -163,6 +164,13 @@ describe('another Worker says to a request what Latchkey says, byte for byte:', 
     const headers = { Authorization: 'Basic eA==' }
     expect((await host.fetch('consumer', '/public', { headers })).status).toBe(401)
   })
+
+  it.each(['fetch', 'env', 'ctx', 'scheduled', 'constructor', 'respond'])(
+    'nothing but its two methods is reachable over the binding: %s fails',
+    async (method) => {
+      expect((await host.fetch('consumer', `/try/${method}`)).status).toBe(500)
+    },
+  )
 
   it('a handler cannot change what the next request with the same token is told', async () => {
     expect(await statusOf('/change', genuine.token)).toBe(500)
@@ -316,4 +324,42 @@ describe('without Latchkey another Worker responds with 503, and never with 200:
     await post('/__stop', 'false')
     for (const token of [cached, other]) expect(await statusOf('/reports', token)).toBe(200)
   })
+})
+
+describe('the guard of an earlier version works with the Latchkey of today:', () => {
+  const send = (path: string, token: string) => host.fetch('earlier', path, withToken(token))
+
+  it.each(['/reports', '/plain'])('%s', async (path) => {
+    const token = await logIn()
+    const counts = await count(async () => {
+      for (let sent = 0; sent < 3; sent += 1) expect((await send(path, token)).status).toBe(200)
+    })
+    expect(counts).toMatchObject({ verify: 1 })
+    const expected = await host.fetch('latchkey', '/protected', withToken(`${token}x`))
+    expect(await summarise(await send(path, `${token}x`))).toEqual(await summarise(expected))
+  })
+
+  it('roles, and a recent login', async () => {
+    const genuine = await startGenuine()
+    expect((await send('/auditors', genuine.token)).status).toBe(403)
+    const auditor = await remint(genuine, { roles: ['auditor'] })
+    expect((await send('/auditors', auditor)).status).toBe(200)
+    expect((await send('/fresh', genuine.token)).status).toBe(200)
+  })
+
+  it('a logout, without the clock of that Worker, after REVOCATION_SECONDS', async () => {
+    const token = await logIn()
+    for (let sent = 0; sent < 2; sent += 1) await send('/reports', token)
+    await post('/logout', '', withToken(token))
+    await vi.waitUntil(async () => (await send('/reports', token)).status === 401, {
+      timeout: (REVOCATION_SECONDS + 2) * 1000,
+      interval: 200,
+    })
+    expect((await send('/fresh', token)).status).toBe(401)
+  })
+})
+
+it('no line that either Worker has logged contains a token or a password', () => {
+  expect(lines.length).toBeGreaterThan(100)
+  expect(lines.filter((line) => /eyJ|space-corgi/.test(line))).toEqual([])
 })

@@ -25,9 +25,11 @@ export class Refused extends Error {
 }
 
 const authorities = new WeakMap<object, Authority>()
+/** Asking it fails like asking any other binding that is not Latchkey. */
+const NOT_BOUND = {}
 
 /** Returns what this isolate keeps of the Latchkey behind a binding. */
-export function openAuthority(binding: object): Authority {
+export function openAuthority(binding: object = NOT_BOUND): Authority {
   const open = authorities.get(binding) ?? new Authority(binding as Latchkey)
   authorities.set(binding, open)
   return open
@@ -43,7 +45,7 @@ class Authority {
     this.#latchkey = latchkey
     this.#revoked = new RevokedSessions(async (now) => {
       const since = now - (this.#policy?.ACCESS_TOKEN_SECONDS ?? now) - CLOCK_SKEW_SECONDS
-      const list = await ask(() => latchkey.revoked(since))
+      const list = await ask('ids', () => latchkey.revoked(since))
       this.#adopt(list.policy)
       return list
     })
@@ -54,8 +56,7 @@ class Authority {
     const isPlain = Object.keys(options).length === 0
     const kept = isPlain && (await this.#findKept(token))
     if (kept) return kept
-    const { user, policy } = await ask(() => this.#latchkey.verify(token, options))
-    if (!user) throw new Refused(UNREACHABLE) // some other Worker has responded
+    const { user, policy } = await ask('user', () => this.#latchkey.verify(token, options))
     this.#adopt(policy)
     if (isPlain && policy.REVOCATION_SECONDS > 0) this.#tokens.add(token, freeze(user))
     return user
@@ -73,9 +74,10 @@ class Authority {
     return this.#tokens.get(token) // gone, if the list came with another revision
   }
 
-  /** Drops all tokens when Latchkey's keys or settings have changed. */
+  /** Drops all tokens when Latchkey's keys or settings have changed, and when nothing may be kept. */
   #adopt(policy: CachePolicy): void {
-    if (policy.revision !== this.#policy?.revision) this.#tokens = new TokenCache()
+    const isSame = policy.revision === this.#policy?.revision && policy.REVOCATION_SECONDS > 0
+    if (!isSame) this.#tokens = new TokenCache()
     this.#policy = policy
   }
 }
@@ -86,8 +88,9 @@ function freeze(user: AccessClaims): AccessClaims {
   return Object.freeze(user)
 }
 
-/** Throws Refused for a refusal, and with 503 when Latchkey does not respond. */
-async function ask<Answer extends { refusal?: undefined }>(
+/** Returns an answer with a value of this name. Throws Refused: what Latchkey says, or 503 when it says nothing. */
+async function ask<Answer extends { policy: CachePolicy; refusal?: undefined }>(
+  name: keyof Answer & string,
   call: () => Promise<Answer | { refusal: Refusal }>,
 ): Promise<Answer> {
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -96,8 +99,9 @@ async function ask<Answer extends { refusal?: undefined }>(
   })
   try {
     const answer = await Promise.race([call(), timeout])
-    if (!answer.refusal) return answer
-    throw new Refused(answer.refusal)
+    if (answer.refusal) throw new Refused(answer.refusal)
+    if (answer[name] && answer.policy) return answer
+    throw new Error('another Worker responds')
   } catch (error) {
     if (error instanceof Refused) throw error
     const reason = error instanceof Error ? error.message : 'unknown error'

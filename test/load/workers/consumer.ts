@@ -17,6 +17,12 @@ const app = new Hono<{ Bindings: Bindings }>()
   .use('/reports/*', jwtRequired())
   .get('/reports', (c) => c.json({ for: c.var.user.sub }))
   .get('/change', jwtRequired(), (c) => c.json(Object.assign(c.var.user, { sub: 'ada' })))
+  // What a Worker that has been taken over could try: any method of the entrypoint, and requests to it.
+  .get('/try/:method', async (c) => {
+    const guard = c.env.LATCHKEY as unknown as Record<string, (url: string) => Promise<unknown>>
+    const result = await guard[c.req.param('method')]?.('https://latchkey/protected')
+    return c.json({ type: typeof result })
+  })
   .post('/clock', async (c) => {
     setClock(Number(await c.req.text()))
     return c.body(null)
