@@ -30,13 +30,15 @@ const lines: string[] = []
 let host: Host
 beforeAll(async () => {
   const watched = buildWorker('test/load/workers/watched.ts')
-  const consumer = buildWorker('test/load/workers/consumer.ts')
-  const earlier = buildWorker('test/load/workers/earlier.ts')
+  const bind = (name: string) => ({
+    build: buildWorker(`test/load/workers/${name}.ts`),
+    latchkey: 'latchkey',
+  })
   const onLog = (line: string) => void lines.push(line)
   host = await startHost(
     watched,
     { latchkey: { JWT_SECRET: platform.env.JWT_SECRET } },
-    { consumers: { consumer, earlier }, onLog },
+    { consumers: { consumer: bind('consumer'), earlier: bind('earlier') }, onLog },
   )
   platform.fetch = (url, init) => host.fetch('latchkey', new URL(url).pathname, init)
   await advance(0)

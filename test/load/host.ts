@@ -66,8 +66,8 @@ type Options = {
   folder?: string
   /** Builds of further Workers, by name. They get the bindings of the first Worker. */
   peers?: Record<string, string>
-  /** Builds of Workers that have only the service binding LATCHKEY, to the guard of the first Worker. */
-  consumers?: Record<string, string>
+  /** Builds of Workers that have only the service binding LATCHKEY, to the guard of the Worker `latchkey`. */
+  consumers?: Record<string, { build: string; latchkey: string }>
   /** Opens workerd's inspector. */
   inspect?: boolean
 }
@@ -89,11 +89,13 @@ export async function startHost(
       bindings: bindingsOfFirst,
     })),
   ]
-  const consumers = Object.entries(options.consumers ?? {}).map(([name, consumer]) => ({
-    name,
-    modules: readModules(consumer),
-    serviceBindings: { LATCHKEY: { name: first, entrypoint: 'Guard' } },
-  }))
+  const consumers = Object.entries(options.consumers ?? {}).map(
+    ([name, { build: consumer, latchkey }]) => ({
+      name,
+      modules: readModules(consumer),
+      serviceBindings: { LATCHKEY: { name: latchkey, entrypoint: 'Guard' } },
+    }),
+  )
   const unsafeDirectSockets = [{ host: '127.0.0.1', port: 0 }]
   const before = listChildren()
   const miniflare = new Miniflare(
