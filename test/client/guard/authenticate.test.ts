@@ -49,9 +49,10 @@ function bindLatchkey(bindings: object) {
 }
 
 /** Returns the status with which a guard rejects a token; 200 if it accepts the token. */
-async function ask(env: { LATCHKEY: object }, token: string): Promise<number> {
+async function ask(env: { LATCHKEY: object }, token: string, options = {}): Promise<number> {
   const headers = { Authorization: `Bearer ${token}` }
-  const { response } = await authenticate(new Request('https://reports.test', { headers }), env)
+  const request = new Request('https://reports.test', { headers })
+  const { response } = await authenticate(request, env, options)
   return response?.status ?? 200
 }
 
@@ -115,6 +116,70 @@ it('two bindings share nothing, so that the token of one Latchkey is worth nothi
     expect(await ask(one.env, token)).toBe(200)
     expect(await ask(other.env, token)).toBe(401)
   }
+})
+
+describe('a cached token', () => {
+  it('a cached token costs no call, and one that expires is asked of Latchkey again', async () => {
+    const latchkey = bindLatchkey({ ACCESS_TOKEN_SECONDS: '60' })
+    const token = await latchkey.logIn()
+    for (let second = 0; second < 60; second += 1) {
+      expect(await ask(latchkey.env, token)).toBe(200)
+      advance(1)
+    }
+    expect(latchkey.calls.verify).toBe(1)
+    expect(await ask(latchkey.env, token)).toBe(200) // within the tolerance of Latchkey's clock
+    expect(latchkey.calls.verify).toBe(2)
+    advance(5)
+    expect(await ask(latchkey.env, token)).toBe(401)
+  })
+
+  it('a token that was refused is asked of Latchkey each time', async () => {
+    const latchkey = bindLatchkey({})
+    const token = `${await latchkey.logIn()}x`
+    for (let sent = 0; sent < 3; sent += 1) expect(await ask(latchkey.env, token)).toBe(401)
+    expect(latchkey.calls.verify).toBe(3)
+  })
+
+  it('`roles` and `fresh` are asked of Latchkey, although the token is cached', async () => {
+    const latchkey = bindLatchkey({})
+    const token = await latchkey.logIn()
+    for (let sent = 0; sent < 2; sent += 1) expect(await ask(latchkey.env, token)).toBe(200)
+    expect(await ask(latchkey.env, token, { roles: ['auditor'] })).toBe(403)
+    expect(await ask(latchkey.env, token, { fresh: 60 })).toBe(200)
+    expect(await ask(latchkey.env, token, { fresh: 60 })).toBe(200)
+    expect(latchkey.calls.verify).toBe(4)
+    advance(61)
+    expect(await ask(latchkey.env, token, { fresh: 60 })).toBe(401)
+  })
+
+  it('the claims of a cached token are frozen, and so are its roles', async () => {
+    const latchkey = bindLatchkey({})
+    const headers = { Authorization: `Bearer ${await latchkey.logIn()}` }
+    const request = new Request('https://reports.test', { headers })
+    const { user } = await authenticate(request, latchkey.env)
+    expect(user).toMatchObject({ sub: 'cosmo', roles: [] })
+    expect(Object.isFrozen(user) && Object.isFrozen(user?.roles)).toBe(true)
+  })
+})
+
+it('a Latchkey that does not respond within 5 seconds is a 503', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
+  const response = ask({ LATCHKEY: { verify: () => new Promise(() => {}) } }, 'a.b.c')
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(await response).toBe(503)
+  expect(logged.at(-1)).toContain('no response in 5000 ms')
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+it('a request without a token passes a guard with `optional` alone, and no call is made', async () => {
+  const latchkey = bindLatchkey({})
+  const request = new Request('https://reports.test')
+  const { user, response } = await authenticate(request, latchkey.env, { optional: true })
+  expect([user, response]).toEqual([undefined, undefined])
+  const refused = await authenticate(request, latchkey.env)
+  expect(refused.response?.status).toBe(401)
+  expect(await refused.response?.text()).toBe('{"msg":"Missing Authorization Header"}')
+  expect(latchkey.calls).toEqual({ verify: 0, revoked: 0 })
 })
 
 describe('with anything but Latchkey bound, the response is 503 and never 200:', () => {
