@@ -5,6 +5,7 @@ import { argon2id } from './auth/passwords/argon2.ts'
 import { cleanUp } from './auth/sessions/clean-up.ts'
 import { openIsolate } from './isolate.ts'
 import { log } from './log.ts'
+export { Guard } from './rpc/guard.ts' // for other Workers
 
 export default {
   fetch: app.fetch,

@@ -1,15 +1,15 @@
 // npm run client: writes the typed client into another project, which then needs only the package `hono`.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 import { parseArguments } from './terminal/arguments.ts'
 import { CommandError, runCommand } from './terminal/command-error.ts'
-import { print, replaceFile } from './terminal/output.ts'
-import { confirm } from './terminal/prompt.ts'
+import { writeCopies } from './terminal/copies.ts'
+import { print } from './terminal/output.ts'
 import { usageError } from './terminal/usage.ts'
 
 const HELP = `Usage: npm run client -- <folder>
@@ -48,7 +48,8 @@ await runCommand(async () => {
     const args = [TSC, '-p', 'src/client/tsconfig.json', '--outDir', folder]
     const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
     if (status !== 0) throw new CommandError(`The client does not compile:\n${stdout}`)
-    await writeFiles(target, readClient(folder), values)
+    const isOwn = (line: string, newLine: string) => line === newLine
+    await writeCopies(target, readClient(folder), { what: 'client', isOwn, yes: values.yes })
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -72,28 +73,6 @@ function readClient(folder: string): [path: string, text: string][] {
     `// @ts-nocheck\n${read(`${name}.d.ts`)}`,
   ])
   return [...modules, ...types]
-}
-
-/** Replaces an earlier client, and asks before it replaces anything else: `src` is easily typed for `src/latchkey`. */
-async function writeFiles(
-  target: string,
-  files: [path: string, text: string][],
-  options: { yes: boolean },
-): Promise<void> {
-  const foreign = files
-    .map(([path, text]) => ({ file: join(target, path), text }))
-    .filter(({ file, text }) => existsSync(file) && readFirstLine(file) !== text.split('\n')[0])
-    .map(({ file }) => file)
-  if (foreign.length > 0)
-    await confirm(`This replaces files that are not of the client: ${foreign.join(', ')}.`, options)
-  for (const [path, text] of files) {
-    mkdirSync(dirname(join(target, path)), { recursive: true })
-    replaceFile(join(target, path), text)
-  }
-}
-
-function readFirstLine(file: string): string | undefined {
-  return readFileSync(file, 'utf8').split('\n')[0]
 }
 
 /**

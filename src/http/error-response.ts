@@ -5,6 +5,7 @@ import { HTTPException } from 'hono/http-exception'
 
 import { AppError, ERRORS, type ErrorSpec } from '../errors.ts'
 import { clearRefreshCookie } from './refresh-cookie.ts'
+import { toRefusal } from './refusal.ts'
 import { logEvent, readRequestId } from './request-log.ts'
 
 /** Handles everything that a route throws. Your own routes, and Hono's middleware, may throw HTTPException. */
@@ -23,29 +24,12 @@ export async function onError(error: Error, c: Context): Promise<Response> {
 /** Responds as the table in errors.ts says. Anything but an AppError is a bug: 500. */
 export async function sendError(c: Context, thrown: Error): Promise<Response> {
   const error = thrown instanceof AppError ? thrown : new AppError('internal')
-  const { code, details } = error
-  const spec: ErrorSpec = ERRORS[code]
-  const retryAfter = details.retryAfter ?? spec.retryAfter
+  const { status, headers, body } = toRefusal(error)
   await logError(c, error, thrown)
-  c.status(spec.status)
-  c.header('X-Error-Code', code)
-  if (spec.status >= 500) c.header('X-Request-Id', readRequestId(c))
-  if (details.allow) c.header('Allow', details.allow.join(', '))
-  if (retryAfter !== undefined) c.header('Retry-After', String(retryAfter))
-  if (spec.challenge === 'invalid_token' && c.get('tokenSource') === 'cookie') clearRefreshCookie(c)
-  if (spec.msg ?? spec.challenge)
-    c.header('WWW-Authenticate', toChallenge(spec, details.maxAgeSeconds))
-  return c.json(spec.msg ? { msg: spec.msg } : { error: details.error ?? spec.error })
-}
-
-/** Returns the challenge of a guard (RFC 6750 3, RFC 9470 3): an error code only where a token was sent. */
-function toChallenge({ challenge, msg }: ErrorSpec, maxAgeSeconds: number | undefined): string {
-  const attributes = ['realm="latchkey"']
-  if (challenge) attributes.push(`error="${challenge}"`)
-  if (challenge && msg) attributes.push(`error_description="${msg}"`)
-  if (maxAgeSeconds !== undefined) attributes.push(`max_age="${maxAgeSeconds}"`)
-  else if (challenge === 'insufficient_user_authentication') attributes.push('acr_values="aal2"')
-  return `Bearer ${attributes.join(', ')}`
+  if (status >= 500) c.header('X-Request-Id', readRequestId(c))
+  const isInvalid = headers['WWW-Authenticate']?.includes('invalid_token')
+  if (isInvalid && c.get('tokenSource') === 'cookie') clearRefreshCookie(c)
+  return c.json(body, status, headers)
 }
 
 /** Logs an error under the event of its row; an error without one is not logged. */

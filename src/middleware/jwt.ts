@@ -10,6 +10,7 @@ import type { AccessClaims, Claims, RefreshClaims } from '../auth/tokens/claims.
 import { verifyCached, verifyToken } from '../auth/tokens/verify.ts'
 import type { Session } from '../db/sessions.ts'
 import { AppError } from '../errors.ts'
+import { readBearer, toHeaderError } from '../http/bearer.ts'
 import { readRefreshCookie } from '../http/refresh-cookie.ts'
 import { type GuardOptions, type Valid, validateOptions } from './jwt-options.ts'
 
@@ -76,70 +77,78 @@ export function unwrap(handler: object & { [COMPOSED_HANDLER]?: object }): objec
 
 /** Returns the claims of a token that meets all options; undefined without a token, if it is optional. */
 async function authorize(c: Context, options: GuardOptions): Promise<Claims | undefined> {
-  const { tokenType = 'access', optional, roles, fresh, acr } = options
-  const token = readToken(c, options)
-  if (token === undefined && optional) return undefined
-  if (token === undefined) throw new AppError('authorization_missing')
-  const [isolate, now] = [c.get('isolate'), c.get('now')]
+  const header = c.req.header('Authorization')
+  const token = readToken(c, header, options)
+  if (token === undefined && !header && options.optional) return undefined
+  if (token === undefined) throw new AppError(toHeaderError(header))
+  const [isolate, now, nowMs] = [c.get('isolate'), c.get('now'), c.get('nowMs')]
   let verified: Verified | undefined = c.get(VERIFIED)
   if (verified?.token !== token) {
     const cached = verifyCached(isolate, token, now) // usually without anything to await
     verified = { token, user: cached ?? (await verifyToken(isolate, token, now)) }
     c.set(VERIFIED, verified)
   }
-  const { user } = verified
-  if (tokenType !== 'any' && tokenType !== user.type) throw new AppError(`token_not_${tokenType}`)
-  if (tokenType === 'refresh') return user // refreshSession decides, in the statement that rotates
-  const maxAgeSeconds: number = isolate.settings.REVOCATION_SECONDS
-  let session: Session | undefined
-  if (user.type === 'refresh')
-    // outlives the list of revoked sessions
-    verified.session ??= await checkRefreshToken(isolate, user, now)
-  else if (fresh !== undefined || maxAgeSeconds === 0)
-    session = verified.session ??= await requireLiveSession(isolate, user, now)
-  else {
-    const isRevoked = isListed(c, user, maxAgeSeconds)
-    if (isRevoked && (await isRevoked))
-      throw new AppError('token_revoked', { reason: 'the session is revoked', sid: user.sid })
-  }
-  if (fresh !== undefined && now - (session?.createdAt ?? 0) > fresh)
-    throw new AppError('token_not_fresh', { maxAgeSeconds: fresh })
-  const held = session?.roles ?? (user.type === 'access' ? user.roles : [])
-  if (roles && !roles.some((role) => held.includes(role))) {
-    const reason = `none of ${roles.join(', ')}`
-    throw new AppError('role_missing', { reason, username: user.sub, sid: user.sid })
-  }
-  const { MFA } = c.get('isolate').settings
-  const isNeeded = MFA === 'all' || (MFA === 'admins' && held.includes('admin'))
-  const hasFactor = session ? session.aal === 2 : user.acr === 'aal2'
-  if ((acr ? acr === 'aal2' : isNeeded) && !hasFactor) throw new AppError('factor_required')
-  return user
+  const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)
+  await requireOptions({ isolate, now, nowMs, waitUntil }, verified, options)
+  return verified.user
 }
 
 /** What has been verified in a request, so that stacked guards repeat no work: a token, and its session as of now. */
 type Verified = { token: string; user: Claims; session?: Session }
 const VERIFIED = Symbol('verified')
 
-function isListed(c: Context<AppEnv>, user: AccessClaims, maxAgeSeconds: number) {
-  const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)
-  const age = { nowMs: c.get('nowMs'), maxAgeSeconds }
-  return c.get('isolate').revokedSessions.has(user, age, waitUntil)
+/** The request that a check is for. */
+type Check = Pick<AppEnv['Variables'], 'isolate' | 'now' | 'nowMs'> & {
+  waitUntil: (work: Promise<void>) => void
+}
+
+/** Throws unless a verified token meets all options. */
+export async function requireOptions(
+  check: Check,
+  verified: Verified,
+  { tokenType = 'access', roles, fresh, acr }: GuardOptions,
+): Promise<void> {
+  const { user } = verified
+  if (tokenType !== 'any' && tokenType !== user.type) throw new AppError(`token_not_${tokenType}`)
+  if (tokenType === 'refresh') return // refreshSession decides, in the statement that rotates
+  const session = await requireNotRevoked(check, verified, fresh)
+  if (fresh !== undefined && check.now - (session?.createdAt ?? 0) > fresh)
+    throw new AppError('token_not_fresh', { maxAgeSeconds: fresh })
+  const held = session?.roles ?? (user.type === 'access' ? user.roles : [])
+  if (roles && !roles.some((role) => held.includes(role))) {
+    const reason = `none of ${roles.join(', ')}`
+    throw new AppError('role_missing', { reason, username: user.sub, sid: user.sid })
+  }
+  const { MFA } = check.isolate.settings
+  const isNeeded = MFA === 'all' || (MFA === 'admins' && held.includes('admin'))
+  const hasFactor = session ? session.aal === 2 : user.acr === 'aal2'
+  if ((acr ? acr === 'aal2' : isNeeded) && !hasFactor) throw new AppError('factor_required')
+}
+
+/**
+ * Throws `token_revoked` for a revoked session. Reads and returns the session as it is now for `fresh`, for
+ * REVOCATION_SECONDS = 0, and for a refresh token, which outlives the list of revoked sessions.
+ */
+async function requireNotRevoked(
+  { isolate, now, nowMs, waitUntil }: Check,
+  verified: Verified,
+  fresh: number | undefined,
+): Promise<Session | undefined> {
+  const { user } = verified
+  const maxAgeSeconds = isolate.settings.REVOCATION_SECONDS
+  if (user.type === 'refresh')
+    return (verified.session ??= await checkRefreshToken(isolate, user, now))
+  if (fresh !== undefined || maxAgeSeconds === 0)
+    return (verified.session ??= await requireLiveSession(isolate, user, now))
+  const isRevoked = isolate.revokedSessions.has(user, { nowMs, maxAgeSeconds }, waitUntil)
+  if (isRevoked && (await isRevoked))
+    throw new AppError('token_revoked', { reason: 'the session is revoked', sid: user.sid })
+  return undefined
 }
 
 /** Returns the token of a request: the header's or, on routes that accept cookies, the cookie's. */
-function readToken(c: Context<AppEnv>, { cookies }: GuardOptions): string | undefined {
-  const header = c.req.header('Authorization')
+function readToken(c: Context<AppEnv>, header: string | undefined, { cookies }: GuardOptions) {
   if (cookies) c.set('tokenSource', header ? 'header' : 'cookie')
   if (header) return readBearer(header)
   return cookies ? readRefreshCookie(c) : undefined
-}
-
-const BEARER = /^bearer +([^ ]+)$/i
-
-/** Returns the token of an Authorization header. The scheme is case-insensitive (RFC 9110 11.1). */
-function readBearer(header: string): string {
-  const token = BEARER.exec(header)?.[1]
-  if (token) return token
-  const isBearer = /^bearer( |$)/i.test(header)
-  throw new AppError(isBearer ? 'authorization_malformed' : 'authorization_scheme')
 }

@@ -19,6 +19,8 @@ const SUBJECTS: Subject[] = [
   { name: 'Latchkey, cached token', worker: 'latchkey', tokens: 'one' },
   { name: 'Latchkey, 500 tokens in turn', worker: 'latchkey', tokens: '500' },
   { name: 'Latchkey, uncached tokens', worker: 'uncached', tokens: 'new' },
+  { name: 'another Worker, cached token', worker: 'consumer', tokens: 'one' },
+  { name: 'another Worker, uncached tokens', worker: 'consumer-uncached', tokens: 'new' },
 ]
 
 /** Medians over all rounds: times in milliseconds, CPU time of the workerd process in microseconds. */
@@ -32,6 +34,8 @@ export type GuardedRow = {
   toBare: number
   toHeaders: number
   toJwt: number
+  /** The same for Latchkey with a cached token. */
+  toCached: number
 }
 
 type Sample = { perSecond: number; p50: number; p99: number; cpu: number }
@@ -41,12 +45,16 @@ export async function measureGuarded(
   { rounds, requests }: Effort,
   report: Report,
 ): Promise<GuardedRow[]> {
-  const { latchkey, ...others } = builds
+  const { latchkey, consumer, ...others } = builds
   const names = new Set(SUBJECTS.map(({ worker }) => worker))
   const peers = Object.fromEntries(
     Object.entries({ ...others, uncached: latchkey }).filter(([name]) => names.has(name)),
   )
-  const host = await startHost(latchkey, { latchkey: { JWT_SECRET: SECRET } }, { peers })
+  const consumers = {
+    consumer: { build: consumer, latchkey: 'latchkey' },
+    'consumer-uncached': { build: consumer, latchkey: 'uncached' },
+  }
+  const host = await startHost(latchkey, { latchkey: { JWT_SECRET: SECRET } }, { peers, consumers })
   const clients = new Map(
     Object.entries(host.urls).map(([name, url]) => [name, new Client(url, CONNECTIONS)]),
   )
@@ -121,5 +129,6 @@ function summarise(samples: Map<Subject, Sample[]>): GuardedRow[] {
     toBare: ratio(list, 'bare Worker'),
     toHeaders: ratio(list, 'Hono, same headers'),
     toJwt: ratio(list, 'Hono, stock jwt()'),
+    toCached: ratio(list, 'Latchkey, cached token'),
   }))
 }

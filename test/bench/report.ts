@@ -23,7 +23,8 @@ type Target = { name: string; measured: number; maximum: number; unit: string }
 
 /** Lists the project's performance targets with the values of this run. */
 function listTargets({ guarded, login, statements, coldStart, memory }: Results): Target[] {
-  const row = (name: string) => guarded.find((one) => one.name === `Latchkey, ${name}`)
+  const row = (name: string, worker = 'Latchkey') =>
+    guarded.find((one) => one.name === `${worker}, ${name}`)
   const roundTrips = (name: string) =>
     statements.rows.find((one) => one.name.includes(name))?.trips ?? NaN
   const memoryAt = (step: number) => memory.at(step)?.process ?? NaN
@@ -32,6 +33,16 @@ function listTargets({ guarded, login, statements, coldStart, memory }: Results)
     ['cached token, CPU vs Hono with the same headers', row('cached token')?.toHeaders, 1.1],
     ['cached token, CPU vs stock jwt()', row('cached token')?.toJwt, 0.85],
     ['uncached token, CPU vs stock jwt()', row('uncached tokens')?.toJwt, 1.1],
+    [
+      'cached token in another Worker, CPU vs Latchkey',
+      row('cached token', 'another Worker')?.toCached,
+      1.1,
+    ],
+    [
+      'uncached token in another Worker, CPU vs stock jwt()',
+      row('uncached tokens', 'another Worker')?.toJwt,
+      1.35,
+    ],
     ['D1 round trips of 1,000 guarded requests', roundTrips('guarded'), 1],
     ['D1 round trips of a login', roundTrips('login'), 2],
     ['D1 round trips of a refresh', roundTrips('refresh'), 1],

@@ -12,6 +12,7 @@ const PEERS = [
   'hono-headers',
   'hono-jwt',
   'hono-verify',
+  'consumer',
   'argon2',
   'login-statements',
   'counted',

@@ -43,11 +43,11 @@ function stripComments(source: string): string {
 /** The files of a copy's own endpoints, whose lines do not count. Add yours here. */
 const YOURS = new Set(['routes/protected.ts'])
 
-it('everything that is bundled has at most 4,431 lines, so that one person can read it', () => {
+it('everything that is bundled has at most 4,511 lines, so that one person can read it', () => {
   const counted = own.filter(({ file }) => !YOURS.has(file))
   const lines = counted.map(({ file }) => read(`src/${file}`).trimEnd().split('\n').length)
   expect(lines.length).toBeGreaterThan(40)
-  expect(lines.reduce((total, count) => total + count, 0)).toBeLessThanOrEqual(4431)
+  expect(lines.reduce((total, count) => total + count, 0)).toBeLessThanOrEqual(4511)
 })
 
 it('the bundle, its source map and the output of the deployment contain no secret (ASVS 13.3.1)', () => {
@@ -67,7 +67,7 @@ it('the bundle contains the Worker and four packages, and neither tests nor the 
   expect(read('src/auth/passwords/argon2.ts')).toContain("'@phi-ag/argon2/argon2.wasm'")
   expect(own.length).toBeGreaterThan(40)
   for (const { file } of own)
-    expect(file).toMatch(/^([\w-]+|(auth|contract|db|http|middleware|routes)(\/[\w-]+)+)\.ts$/)
+    expect(file).toMatch(/^([\w-]+|(auth|contract|db|http|middleware|routes|rpc)(\/[\w-]+)+)\.ts$/)
 })
 
 it('the static assets contain only the page: no source, no setting, no dot-file (ASVS 13.4.1)', () => {

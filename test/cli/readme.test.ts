@@ -7,11 +7,13 @@ import { describe, expect, it } from 'vitest'
 import { experimental_getWranglerCommands as getWranglerCommands } from 'wrangler'
 
 import { OPERATIONS } from '../../src/contract/operations.ts'
+import { readWranglerToml, toSettings } from '../../src/cli/cloudflare/wrangler-toml.ts'
 import { ERRORS } from '../../src/errors.ts'
 
 const FILES = [
   'README.md',
   'src/cli/README.md',
+  'src/client/README.md',
   'src/routes/README.md',
   'test/README.md',
   'test/bench/README.md',
@@ -230,12 +232,15 @@ describe('the tables of the README are complete:', () => {
     expect(missing).toEqual([])
   })
 
-  it('Settings has every variable of wrangler.toml', () => {
-    const [, vars = ''] = /^\[vars\]\n([^]*?)^\[/m.exec(readFileSync('wrangler.toml', 'utf8')) ?? []
-    const names = [...vars.matchAll(/^([A-Z_]+) = /gm)].map(([, name = '']) => name)
+  it('wrangler.toml explains every setting, and shows its default', async () => {
+    const config = await readWranglerToml(undefined)
+    const defaults = toSettings({ ...config, vars: {} })
+    expect(toSettings(config)).toEqual(defaults)
+    const toml = readFileSync('wrangler.toml', 'utf8')
+    const names = Object.keys(defaults).filter((name) => !/SECRET|^DB$|_LIMITER$/.test(name))
     expect(names.length).toBeGreaterThan(10)
-    const table = readSection('Settings')
-    expect(names.filter((name) => !table.includes(`\`${name}\``))).toEqual([])
+    for (const name of names)
+      expect(toml).toMatch(new RegExp(`^# [^\n]{20,}\n([A-Z_]+ = "[^"]*"\n)?${name} = "`, 'm'))
   })
 
   it('CONTRIBUTING.md has a row for every dependency', () => {

@@ -11,13 +11,18 @@ import { createProject } from './project.ts'
 // The samples of the pages for developers, applied to a copy of the project in the order in which a reader meets them.
 
 const PAGES = ['README.md', 'src/routes/README.md']
+/** Another project's samples are tested in guard.test.ts. */
+const readPage = (page: string) =>
+  readFileSync(page, 'utf8').replace(/^## Protect a Worker you already have$[^]*?(?=^## )/m, '')
 const blocks = PAGES.flatMap((page) =>
-  [...readFileSync(page, 'utf8').matchAll(/^```(\w+)\n([^]*?)^```/gm)].map(
-    ([, language = '', code = '']) => ({ page, language, code }),
-  ),
+  [...readPage(page).matchAll(/^```(\w+)\n([^]*?)^```/gm)].map(([, language = '', code = '']) => ({
+    page,
+    language,
+    code,
+  })),
 )
-/** The lines of `sh` are checked in readme.test.ts, and a diagram has no effect. */
-const LANGUAGES = ['ts', 'sql', 'toml', 'console', 'js', 'sh', 'mermaid']
+/** The lines of `sh` are checked in readme.test.ts. */
+const LANGUAGES = ['ts', 'sql', 'toml', 'console', 'js', 'sh']
 const project = createProject()
 const read = (path: string) => readFileSync(join(project.folder, path), 'utf8')
 
@@ -202,7 +207,7 @@ describe('with all samples in place,', () => {
 it('the page names every place that contains the name of the project', () => {
   const [, section = ''] = read('src/routes/README.md').split('## Rename the project')
   const named = [
-    'src/http/error-response.ts',
+    'src/http/refusal.ts',
     'src/http/refresh-cookie.ts',
     'src/contract/openapi.ts',
     'src/public/index.html',

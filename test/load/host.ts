@@ -66,6 +66,8 @@ type Options = {
   folder?: string
   /** Builds of further Workers, by name. They get the bindings of the first Worker. */
   peers?: Record<string, string>
+  /** Builds of Workers that have only the service binding LATCHKEY, to the guard of the Worker `latchkey`. */
+  consumers?: Record<string, { build: string; latchkey: string }>
   /** Opens workerd's inspector. */
   inspect?: boolean
 }
@@ -74,7 +76,7 @@ type Options = {
 export async function startHost(
   build: string,
   workers: Record<string, Record<string, string>>,
-  { loginLimit = 1_000_000, onLog = () => {}, folder, peers = {}, inspect = false }: Options = {},
+  { loginLimit = 1_000_000, onLog = () => {}, folder, peers = {}, ...options }: Options = {},
 ): Promise<Host> {
   const { vars, compatibility_date: compatibilityDate } = readSettings({}, { hideWarnings: true })
   const modules = readModules(build)
@@ -87,30 +89,41 @@ export async function startHost(
       bindings: bindingsOfFirst,
     })),
   ]
+  const consumers = Object.entries(options.consumers ?? {}).map(
+    ([name, { build: consumer, latchkey }]) => ({
+      name,
+      modules: readModules(consumer),
+      serviceBindings: { LATCHKEY: { name: latchkey, entrypoint: 'Guard' } },
+    }),
+  )
+  const unsafeDirectSockets = [{ host: '127.0.0.1', port: 0 }]
   const before = listChildren()
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...(folder && { resourcePersistencePath: folder }),
       handleStructuredLogs: ({ message }: { message: string }) => onLog(message),
-      ...(inspect && { inspectorPort: 0 }),
-      workers: all.map(({ bindings, ...worker }) => ({
-        ...worker,
-        compatibilityDate,
-        bindings: { ...vars, ...bindings },
-        unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
-        d1Databases: { DB: 'latchkey' },
-        ratelimits: {
-          LOGIN_LIMITER: { namespace_id: '1', simple: { limit: loginLimit, period: 60 } },
-          REFRESH_LIMITER: { namespace_id: '2', simple: { limit: 1_000_000, period: 60 } },
-        },
-      })),
+      ...(options.inspect && { inspectorPort: 0 }),
+      workers: [
+        ...all.map(({ bindings, ...worker }) => ({
+          ...worker,
+          compatibilityDate,
+          bindings: { ...vars, ...bindings },
+          unsafeDirectSockets,
+          d1Databases: { DB: 'latchkey' },
+          ratelimits: {
+            LOGIN_LIMITER: { namespace_id: '1', simple: { limit: loginLimit, period: 60 } },
+            REFRESH_LIMITER: { namespace_id: '2', simple: { limit: 1_000_000, period: 60 } },
+          },
+        })),
+        ...consumers.map((worker) => ({ ...worker, compatibilityDate, unsafeDirectSockets })),
+      ],
     }),
   )
   const db: D1Database = await miniflare.getD1Database('DB', first)
   await migrate(db)
   const fetchers = new Map<string, { fetch: typeof fetch }>()
   const urls: Record<string, URL> = {}
-  for (const { name } of all) {
+  for (const { name } of [...all, ...consumers]) {
     fetchers.set(name, await miniflare.getWorker(name))
     urls[name] = await miniflare.unsafeGetDirectURL(name)
   }
@@ -119,7 +132,7 @@ export async function startHost(
     db,
     url: await miniflare.ready,
     urls,
-    inspector: inspect ? await miniflare.getInspectorURL() : undefined,
+    inspector: options.inspect ? await miniflare.getInspectorURL() : undefined,
     pid,
     fetch: (worker, path, init) => {
       const fetcher = fetchers.get(worker)

@@ -26,5 +26,8 @@ export const TARGETS: Record<string, string[]> = {
   'src/auth/sessions/clean-up.ts': [...SESSIONS, 'log', 'app'],
   'src/auth/keys/key-ring.ts': ['auth/keys/key-ring', 'routes/key-ring', 'auth/tokens/algorithms'],
   'src/auth/keys/jwk.ts': ['auth/keys/key-ring', 'routes/key-ring', 'auth/tokens/algorithms'],
+  'src/client/guard/authority.ts': ['client/guard/authenticate'],
+  'src/client/guard/authenticate.ts': ['client/guard/authenticate'],
+  'src/rpc/guard.ts': ['rpc/guard', 'client/guard/authenticate'],
   'test/audit.ts': ['routes/audit'],
 }
