@@ -48,12 +48,12 @@ function bindLatchkey(bindings: object) {
   }
 }
 
-/** Returns the status with which a guard rejects a token; 200 if it accepts the token. */
+/** Returns the status with which a guard rejects a token; 200 if it accepts the token and says whose it is. */
 async function ask(env: { LATCHKEY: object }, token: string, options = {}): Promise<number> {
   const headers = { Authorization: `Bearer ${token}` }
   const request = new Request('https://reports.test', { headers })
-  const { response } = await authenticate(request, env, options)
-  return response?.status ?? 200
+  const { user, response } = await authenticate(request, env, options)
+  return response?.status ?? (user?.sub === COSMO.username ? 200 : 0)
 }
 
 describe('what another Worker has cached ends with the list after', () => {
@@ -95,6 +95,14 @@ it('what is cached is asked again once REVOCATION_SECONDS is lowered to 0', asyn
   advance(REVOCATION_SECONDS)
   for (let sent = 0; sent < 3; sent += 1) expect(await ask(latchkey.env, token)).toBe(200)
   expect(latchkey.calls).toEqual({ verify: 4, revoked: 2 })
+})
+
+it('the list goes back as far as a token can, and the difference of two clocks', async () => {
+  const latchkey = bindLatchkey({ ACCESS_TOKEN_SECONDS: '600' })
+  const revoked = vi.spyOn(latchkey.env.LATCHKEY, 'revoked')
+  const token = await latchkey.logIn()
+  for (let sent = 0; sent < 2; sent += 1) expect(await ask(latchkey.env, token)).toBe(200)
+  expect(revoked.mock.calls).toEqual([[Math.floor(Date.now() / 1000) - 660]])
 })
 
 it('a token that is refused after a logout is asked of nobody, for as long as it is cached', async () => {
@@ -164,9 +172,14 @@ describe('a cached token', () => {
 
 it('a Latchkey that does not respond within 5 seconds is a 503', async () => {
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
-  const response = ask({ LATCHKEY: { verify: () => new Promise(() => {}) } }, 'a.b.c')
+  const request = new Request('https://reports.test', { headers: { Authorization: 'Bearer x' } })
+  const pending = authenticate(request, { LATCHKEY: { verify: () => new Promise(() => {}) } })
   await vi.advanceTimersByTimeAsync(5000)
-  expect(await response).toBe(503)
+  const { response } = await pending
+  expect(response?.status).toBe(503)
+  expect(response?.headers.get('Retry-After')).toBe('5')
+  expect(response?.headers.get('X-Error-Code')).toBe('latchkey_unreachable')
+  expect(await response?.text()).toBe('{"error":"Service unavailable"}')
   expect(logged.at(-1)).toContain('no response in 5000 ms')
   expect(vi.getTimerCount()).toBe(0)
 })
