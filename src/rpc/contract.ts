@@ -41,18 +41,9 @@ export type Verdict =
   | { user: AccessClaims; policy: CachePolicy; refusal?: undefined }
   | { refusal: Refusal }
 
-/**
- * Session ids, and the Unix time up to which every session that had started is revoked. Without `isComplete` there
- * are more: then ask about each token.
- */
+/** Session ids, and the Unix time up to which every session that had started is revoked. */
 export type Revoked =
-  | {
-      ids: string[]
-      revokedBefore: number
-      isComplete: boolean
-      policy: CachePolicy
-      refusal?: undefined
-    }
+  | { ids: string[]; revokedBefore: number; policy: CachePolicy; refusal?: undefined }
   | { refusal: Refusal }
 
 /** The entrypoint `Guard`, as a service binding reaches it. */

@@ -31,9 +31,13 @@ export class Guard extends WorkerEntrypoint<Env> implements Latchkey {
     })
   }
 
-  /** Returns the sessions that were revoked at `since` (Unix seconds) or later, if they are not too many. */
+  /** Returns the sessions revoked at `since` (Unix seconds) or later; if they are too many, nothing may be kept. */
   async revoked(since: number): Promise<Revoked> {
-    return respond(this.env, ({ db }) => listRevoked(db, since, MAX_REVOKED))
+    return respond(this.env, async ({ db, settings: { ACCESS_TOKEN_SECONDS } }) => {
+      const { isComplete, ...list } = await listRevoked(db, since, MAX_REVOKED)
+      const nothing = { revision: '', ACCESS_TOKEN_SECONDS, REVOCATION_SECONDS: 0 }
+      return isComplete ? list : { ...list, policy: nothing }
+    })
   }
 }
 
