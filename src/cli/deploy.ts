@@ -22,9 +22,9 @@ import { usageError } from './terminal/usage.ts'
 const HELP = `Usage: npm run deploy [-- <options>]
 
 Checks the settings and the login, creates the database if there is none,
-applies the migrations, creates JWT_SECRET and DATA_SECRET if the Worker has none,
-deploys, and checks /ready. The secrets are kept in .keys.production, which
-'npm run keys' needs and git ignores. Every step can be repeated.
+applies the migrations, creates JWT_SECRET and DATA_SECRET if the Worker has
+none, deploys, and checks /ready. The secrets are kept in .keys.production,
+which 'npm run keys' needs and git ignores. Every step can be repeated.
 
   --env <name>      deploy an environment of wrangler.toml, with its own Worker,
                     database and secrets

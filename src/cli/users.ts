@@ -27,7 +27,7 @@ const HELP = `Usage: npm run users -- <command> [name] [options]
   remove <name>                  remove the user
   sessions <name>                list where the user is logged in
   logout <name> | --everyone     revoke the user's sessions, or everyone's
-  factors <name> [--remove]      list the user's second factors, or remove them all
+  factors <name> [--remove]      list a user's second factors, or remove all
   import <file>                  add users with their password hashes, for
                                  example from a Flask app
   export <file>                  write all users and their password hashes to a

@@ -19,8 +19,8 @@ const HELP = `Usage: npm run users -- export <file> [options]
 Writes all users to a new file that only you can read: a JSON array if its name
 ends in .json, otherwise CSV. '-' writes to standard output, without a banner
 with 'npm run -s users -- export -'. The file contains password hashes: keep it
-safe, and delete it soon. It is not written where git would commit it. It does not
-contain second factors: users enrol again where the file is imported.
+safe, and delete it soon. It is not written where git would commit it. It does
+not contain second factors: users enrol again where the file is imported.
 
   --remote      use the production database instead of the local one
   --env <name>  use the database of this wrangler environment
