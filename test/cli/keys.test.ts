@@ -224,7 +224,7 @@ describe('npm run keys -- rotate with a DATA_SECRET', () => {
     await expect(openSeed(await ring(current), 8, results[0].sealed_seed)).rejects.toThrow(
       'does not open',
     )
-  }, 120_000)
+  }, 180_000)
 
   it('keeps the previous key when a seed cannot be opened, and says which key is missing', async () => {
     const before = `${FIRST}JWT_SECRET_PREVIOUS='${'P'.repeat(9)}${CURRENT}'\nDATA_SECRET_PREVIOUS='${'Q'.repeat(9)}${DATA}'\n`
@@ -238,7 +238,7 @@ describe('npm run keys -- rotate with a DATA_SECRET', () => {
     expect(code).toBe(1)
     expect(stderr).toContain('DATA_SECRET does not open a seed of key 0123456789abcdef')
     expect(read('.dev.vars')).toBe(before)
-  }, 120_000)
+  }, 180_000)
 
   it('--remote sends both secrets, and never deletes a DATA_SECRET that the local file lacks', async () => {
     const calls = project.standInForWrangler(LOGIN)

@@ -80,7 +80,7 @@ it('factors lists the second factors of a user without their seeds, and --remove
   })
   expect((await users(['factors', 'nobody'])).code).toBe(1)
   await users(['remove', 'lin', '--yes'])
-}, 60_000)
+}, 180_000)
 
 it('add --invite and reset print a link that works once, and no password is ever typed', async () => {
   const link = /^ {2}http:\/\/127\.0\.0\.1:8787\/#code=([0-9a-z-]{30})$/m

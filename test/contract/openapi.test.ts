@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { app } from '../../src/app.ts'
 import { account } from '../../src/routes/account.ts'
+import { factors } from '../../src/routes/factors.ts'
 import { health } from '../../src/routes/health.ts'
 import { jwks } from '../../src/routes/jwks.ts'
 import { login } from '../../src/routes/login.ts'
@@ -15,7 +16,7 @@ import { COSMO, addUser, fetchApp, login as logIn, postJson } from '../helpers.t
 import { requireDescribed } from './require-described.ts'
 
 /** The routers of Latchkey itself. Your own routes need no description. */
-const routers = { account, health, jwks, login, logout, refresh, sessions, signup }
+const routers = { account, factors, health, jwks, login, logout, refresh, sessions, signup }
 
 const listRoutes = (router: Pick<typeof app, 'routes'>) =>
   router.routes

@@ -8,7 +8,15 @@ import { openContext } from '../../src/middleware/context.ts'
 import type { AccessClaims, Claims, RefreshClaims } from '../../src/auth/tokens/claims.ts'
 import type { AppEnv } from '../../src/app-env.ts'
 import { isStrictGuard, jwtRequired } from '../../src/middleware/jwt.ts'
-import { COSMO, addUser, startSession } from '../helpers.ts'
+import { enrol, logInWith, showOtp } from '../auth/factors/enrolled.ts'
+import {
+  COSMO,
+  addUser,
+  genuineHeader,
+  readSegment,
+  signSegments,
+  startSession,
+} from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
 /** Routes as a developer would write them, with the error responses of the app. */
@@ -33,6 +41,7 @@ const api = new Hono<AppEnv>()
     return c.json(c.var.user.sub)
   })
   .get('/fresh', jwtRequired({ fresh: 300 }), (c) => c.json('fresh'))
+  .get('/vault', jwtRequired({ acr: 'aal2' }), (c) => c.json('gold'))
   .get('/admin', jwtRequired({ roles: ['admin', 'owner'] }), (c) => c.json('admin'))
   .get('/both', jwtRequired({ fresh: 300, roles: ['editor'] }), (c) => c.json('both'))
   .get('/wrong', jwtRequired({ tokenType: 'refresh' }), (c) => c.json('wrong'))
@@ -53,7 +62,8 @@ it('a guard accepts every type of token by name, and the smallest values', () =>
   expect(isStrictGuard(jwtRequired({ tokenType: 'access', optional: false }))).toBe(true)
   expect(isStrictGuard(jwtRequired({ tokenType: 'refresh', cookies: false }))).toBe(true)
   expect(isStrictGuard(jwtRequired({ tokenType: 'any', cookies: true }))).toBe(true)
-  expect(isStrictGuard(jwtRequired({ fresh: 1, roles: ['a'] }))).toBe(true)
+  expect(isStrictGuard(jwtRequired({ fresh: 1, roles: ['a'], acr: 'aal1' }))).toBe(true)
+  expect(isStrictGuard(jwtRequired({ tokenType: 'any', acr: 'aal1' }))).toBe(true)
   expect(isStrictGuard(jwtRequired({ tokenType: 'access', optional: true }))).toBe(false)
 })
 
@@ -122,6 +132,29 @@ describe('{ roles }', () => {
       expect((await get('/admin', (await startSession()).access_token)).status).toBe(403)
     },
   )
+})
+
+describe('{ acr }', () => {
+  it('a guard with { acr: "aal2" } rejects a session without a second factor, and accepts one with it (RFC 9470 3)', async () => {
+    const response = await get('/vault', (await startSession()).access_token)
+    expect(response.status).toBe(401)
+    expect(await response.text()).toBe('{"msg":"Second factor required"}')
+    expect(response.headers.get('WWW-Authenticate')).toBe(
+      'Bearer realm="latchkey", error="insufficient_user_authentication", error_description="Second factor required", acr_values="aal2"',
+    )
+    const { secret } = await enrol()
+    vi.setSystemTime(Date.now() + 30_000)
+    const { access_token: token } = await logInWith(await showOtp(secret))
+    expect((await get('/vault', token)).status).toBe(200)
+  })
+
+  it('a token of a version that wrote no acr counts as one without a second factor', async () => {
+    const { acr: _acr, amr: _amr, ...claims } = readSegment((await startSession()).access_token, 1)
+    const header = JSON.stringify(await genuineHeader())
+    const token = await signSegments(header, JSON.stringify(claims))
+    expect((await get('/name', token)).status).toBe(200)
+    expect((await get('/vault', token)).status).toBe(401)
+  })
 })
 
 describe('combined guard options', () => {

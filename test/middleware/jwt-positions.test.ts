@@ -124,6 +124,16 @@ describe('impossible guard options do not compile, and throw a TypeError that na
     ["'roles' cannot be optional", () => jwtRequired({ optional: true, roles: ['admin'] })],
     // @ts-expect-error -- an optional fresh login
     ["'fresh' cannot be optional", () => jwtRequired({ optional: true, fresh: 300 })],
+    // @ts-expect-error -- an optional second factor
+    ["'acr' cannot be optional", () => jwtRequired({ optional: true, acr: 'aal2' })],
+    // @ts-expect-error -- no such level
+    ["'acr' must be 'aal1' or 'aal2'", () => jwtRequired({ acr: 'aal3' })],
+    // @ts-expect-error -- a refresh token
+    ["'acr' requires access tokens", () => jwtRequired({ tokenType: 'any', acr: 'aal2' })],
+    // @ts-expect-error -- a refresh token
+    ["'acr' requires access tokens", () => jwtRequired({ tokenType: 'refresh', acr: 'aal1' })],
+    // @ts-expect-error -- roles of a refresh token
+    ["'roles' requires", () => jwtRequired({ tokenType: 'any', acr: 'aal1', roles: ['a'] })],
     ["'fresh' must be a whole number", () => jwtRequired({ fresh: Number(undefined) })],
     ["'fresh' must be a whole number", () => jwtRequired({ fresh: Infinity })],
     // @ts-expect-error -- out of range

@@ -37,7 +37,7 @@ export async function checkFactor(
     if (step) return { id: factor.id, step }
   }
   const disabled = (await db.countWrongCode(isolate.db, userId)) && { event: 'factor.disabled' }
-  throw new AppError('otp_wrong', { username, reason: 'wrong one-time code', ...disabled })
+  throw new AppError('otp_wrong', { username, reason: 'wrong code', ...disabled })
 }
 
 type Guess = { userId: number; factor: db.Factor; code: string | undefined }

@@ -9,7 +9,7 @@ const utf8 = new TextEncoder()
 
 /** The AES key is derived from that of the ring, which also names itself in `kid`: one key, one purpose. */
 async function toCipher({ root, kid }: Key, userId: number, iv: Uint8Array) {
-  const bytes = await crypto.subtle.sign('HMAC', root, utf8.encode('latchkey seeds'))
+  const bytes = await crypto.subtle.sign('HMAC', root, utf8.encode('latchkey seed'))
   const key = await crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt'])
   const additionalData = utf8.encode(`${userId} ${kid}`)
   return [{ name: 'AES-GCM', iv, additionalData }, key] as const
