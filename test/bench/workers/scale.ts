@@ -58,7 +58,7 @@ async function simulate(env: Env, scenario: Scenario): Promise<Outcome> {
   await fillSessions(env.DB, scenario)
   const counts = { statements: 0, trips: 0, read: 0, written: 0 }
   const limited = { limit: async () => ({ success: true }) }
-  const envs = Array.from({ length: isolates }, (): Env => {
+  const environments = Array.from({ length: isolates }, (): Env => {
     return { ...env, ...vars, REFRESH_LIMITER: limited, DB: countCalls(env.DB, counts) }
   })
   const statuses: Record<string, number> = {}
@@ -85,7 +85,7 @@ async function simulate(env: Env, scenario: Scenario): Promise<Outcome> {
       method,
       headers: { Authorization: `Bearer ${token}`, 'CF-Connecting-IP': '203.0.113.9' },
     })
-    const at = envs[isolate % isolates] ?? env
+    const at = environments[isolate % isolates] ?? env
     const { status } = await worker.fetch(request, at, context as unknown as ExecutionContext)
     statuses[status] = (statuses[status] ?? 0) + 1
   }
