@@ -12,6 +12,7 @@ import { measureLogin } from './login.ts'
 import { measureMemory } from './memory.ts'
 import { profile } from './profile.ts'
 import { type Results, renderResults } from './report.ts'
+import { drawScale, measureScale, renderScale } from './scale.ts'
 import { buildAll } from './setting.ts'
 import { measureStatements } from './statements.ts'
 
@@ -20,9 +21,11 @@ const HELP = `Measures the cost of Latchkey on local workerd, over loopback.
   npm run bench                 full benchmark, about three minutes
   npm run bench -- --quick      fewer and shorter rounds, under a minute, for a first look
   npm run bench -- --profile    CPU profiles of a guarded request only
+  npm run bench -- --scale      D1 statements and rows of 500 simulated isolates only, in a few minutes
 
 Prints tables and writes results.json and chart.svg to dist/bench/. With --profile, it writes cached.cpuprofile and
-uncached.cpuprofile instead. Missed targets are marked, but do not change the exit status, because machines are noisy.
+uncached.cpuprofile instead,
+with --scale, scale.svg. Missed targets are marked, but do not change the exit status, because machines are noisy.
 `
 
 const FULL = {
@@ -41,6 +44,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
+    scale: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -71,6 +75,12 @@ if (options.help) {
 } else if (options.profile) {
   mkdirSync(FOLDER, { recursive: true })
   process.stdout.write(await profile(FOLDER, report))
+} else if (options.scale) {
+  mkdirSync(FOLDER, { recursive: true })
+  const rows = await measureScale(report)
+  writeFileSync(`${FOLDER}/scale.svg`, drawScale(rows))
+  process.stdout.write(renderScale(rows))
+  report(`Wrote ${FOLDER}/scale.svg`)
 } else {
   const results = await measure(options.quick ? QUICK : FULL)
   mkdirSync(FOLDER, { recursive: true })

@@ -1,9 +1,9 @@
-// Draws the CPU time of a guarded request and its peers as an SVG for light and dark colour schemes.
+// Draws bars as an SVG for light and dark colour schemes.
 
 import type { Results } from './report.ts'
 
 const WIDTH = 720
-const LABEL_WIDTH = 220
+const LABEL_WIDTH = 250
 const BAR_HEIGHT = 24
 const GAP = 10
 const MARGIN_TOP = 44
@@ -24,23 +24,37 @@ const STYLE = `
 
 const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
-export function drawChart({ guarded, effort, machine, date, quick }: Results): string {
-  const height = MARGIN_TOP + guarded.length * (BAR_HEIGHT + GAP) + MARGIN_BOTTOM
-  const maxCpu = Math.max(...guarded.map(({ cpu }) => cpu))
-  const bars = guarded.map(({ name, cpu }, index) => {
+export const drawChart = ({ guarded, effort, machine, date, quick }: Results): string =>
+  drawBars({
+    title: 'CPU time of workerd per request, in microseconds (lower is better)',
+    note: `median of ${effort.rounds} interleaved rounds of ${effort.requests} requests · ${machine} · ${date}${quick ? ' · --quick' : ''}`,
+    bars: guarded.map(({ name, cpu }) => ({
+      name,
+      value: cpu,
+      isOwn: name.startsWith('Latchkey'),
+    })),
+    unit: ' µs',
+  })
+
+type Bar = { name: string; value: number; isOwn: boolean }
+type Chart = { title: string; note: string; bars: Bar[]; unit: string }
+
+export function drawBars({ title, note, bars, unit }: Chart): string {
+  const height = MARGIN_TOP + bars.length * (BAR_HEIGHT + GAP) + MARGIN_BOTTOM
+  const max = Math.max(...bars.map(({ value }) => value))
+  const drawn = bars.map(({ name, value, isOwn }, index) => {
     const top = MARGIN_TOP + index * (BAR_HEIGHT + GAP)
-    const length = ((WIDTH - LABEL_WIDTH - 70) * cpu) / maxCpu
+    const length = ((WIDTH - LABEL_WIDTH - 70) * value) / max
     const text = top + BAR_HEIGHT / 2 + 5
     return `  <text x="${LABEL_WIDTH - 10}" y="${text}" text-anchor="end">${escape(name)}</text>
-  <rect class="${name.startsWith('Latchkey') ? 'own' : 'peer'}" x="${LABEL_WIDTH}" y="${top}" width="${length.toFixed(1)}" height="${BAR_HEIGHT}" rx="3"/>
-  <text x="${(LABEL_WIDTH + length + 8).toFixed(1)}" y="${text}">${cpu.toFixed(0)} µs</text>`
+  <rect class="${isOwn ? 'own' : 'peer'}" x="${LABEL_WIDTH}" y="${top}" width="${length.toFixed(1)}" height="${BAR_HEIGHT}" rx="3"/>
+  <text x="${(LABEL_WIDTH + length + 8).toFixed(1)}" y="${text}">${value.toFixed(0)}${unit}</text>`
   })
-  const note = `median of ${effort.rounds} interleaved rounds of ${effort.requests} requests · ${machine} · ${date}${quick ? ' · --quick' : ''}`
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="CPU time per request, in microseconds">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escape(title)}">
   <style>${STYLE}
   </style>
-  <text class="title" x="10" y="22">CPU time of workerd per request, in microseconds (lower is better)</text>
-${bars.join('\n')}
+  <text class="title" x="10" y="22">${escape(title)}</text>
+${drawn.join('\n')}
   <text class="note" x="10" y="${height - 10}">${escape(note)}</text>
 </svg>
 `

@@ -32,7 +32,7 @@ const { signing } = await importKey(SECRET)
 let minted = 0
 
 /** Creates distinct access tokens of one session, as the Worker would issue them. */
-export function mintTokens(count: number): Promise<string[]> {
+export function mintTokens(count: number, sid = 'Zm9vYmFyYmF6cXV4cXV1eA'): Promise<string[]> {
   const now = Math.floor(Date.now() / 1000)
   return Promise.all(
     Array.from({ length: count }, () => {
@@ -41,7 +41,7 @@ export function mintTokens(count: number): Promise<string[]> {
         iss: 'latchkey',
         aud: 'latchkey',
         sub: 'cosmo',
-        sid: 'Zm9vYmFyYmF6cXV4cXV1eA',
+        sid,
         auth_time: now,
         type: 'access',
         jti: String(minted).padStart(22, '0'),
