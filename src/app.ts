@@ -12,6 +12,7 @@ import { httpsRequired } from './middleware/https.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { account } from './routes/account.ts'
 import { codes } from './routes/codes.ts'
+import { events } from './routes/events.ts'
 import { health } from './routes/health.ts'
 import { jwks } from './routes/jwks.ts'
 import { login } from './routes/login.ts'
@@ -50,6 +51,7 @@ const routes = app
   .route('/', sessions)
   .route('/', account)
   .route('/', codes)
+  .route('/', events)
   .route('/users', users)
   // Last, because its guard covers every path that gets here.
   .route('/', protectedRoutes)

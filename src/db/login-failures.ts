@@ -9,8 +9,11 @@ import { selectUser, type User, userOf } from './users.ts'
  */
 export type Counter = [key: string, max: number, windowSeconds: number]
 
+/** Where something is done from: a network, and an ISO 3166 code. */
+export type Place = { address: string; country: string }
+
 /** `device` is the key of a counter that a device has for itself, once its user has logged in from it. */
-type Attempt = { counters: Counter[]; device: string; username: string }
+type Attempt = Place & { counters: Counter[]; device: string; username: string }
 /** The keys that an attempt was counted under; a right password empties those in `own`. */
 export type Counters = { device: string; counted: string[]; own: string[] }
 
@@ -27,11 +30,12 @@ const COUNTERS = `SELECT value ->> 0 AS key, value ->> 1 AS max, value ->> 2 AS 
     EXISTS (SELECT 1 FROM known_devices WHERE known_devices.key = ?2 AND expires_at > ?3)`
 
 /** Counts a failure under each key, and locks those that reach their limit, unless one is locked already. */
-const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, paused_until)
+const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, paused_until, lockout)
   SELECT key, failures + 1,
     iif(window > 0, ?3, ?3 - age * max % ${DAY_SECONDS} / max), -- what has not decayed yet
     iif(failures + 1 < max, 0,
-      ?3 + min(${MAX_LOCKOUT_SECONDS}, ${FIRST_LOCKOUT_SECONDS} << min(failures + 1 - max, 6)))
+      ?3 + min(${MAX_LOCKOUT_SECONDS}, ${FIRST_LOCKOUT_SECONDS} << min(failures + 1 - max, 6))),
+    iif(failures + 1 < max, NULL, (SELECT json_array(id, ?5, ?6) FROM users WHERE username = ?4))
   FROM (
     SELECT key, max, window, age, iif(window > 0,
       iif(max(failed_at, paused_until) + window > ?3, failures, 0),
@@ -54,7 +58,7 @@ const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, 
  */
 export async function countAttempt(
   db: D1Database,
-  { counters, device, username }: Attempt,
+  { counters, device, username, address, country }: Attempt,
   now: number,
 ): Promise<{ user: User | undefined; counters: Counters } | { retryAfter: number }> {
   const readLock = `SELECT max(paused_until) AS until FROM login_failures
@@ -62,7 +66,7 @@ export async function countAttempt(
   const values = [JSON.stringify(counters), device, now]
   const [locked, counted, found] = await runBatch(db, [
     prepare(db, readLock, values),
-    prepare(db, COUNT, values),
+    prepare(db, COUNT, [...values, username, address, country]),
     selectUser(db, username),
   ])
   const keys = rowsOf<{ key: string }>(counted).map(({ key }) => key)

@@ -1,6 +1,6 @@
 // The `sessions` table: one function, one statement or one transaction.
 
-import { clearFailures, type Counters } from './login-failures.ts'
+import { clearFailures, type Counters, type Place } from './login-failures.ts'
 import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { NO_USER } from './session-revocation.ts'
 
@@ -38,7 +38,7 @@ const BEGUN = `max(?2, 1 + coalesce(
 /** `clear` takes back the attempt that these counters counted. */
 export type Login = {
   user: { id: number; passwordHash: string }
-  session: Lookup & { userAgent: string; country: string; maxSessions: number }
+  session: Lookup & Place & { logId: string; userAgent: string; maxSessions: number }
   clear?: Counters | undefined
 }
 
@@ -64,10 +64,10 @@ export function toStatements(
   { user, session, clear }: Login,
   now: number,
 ): D1PreparedStatement[] {
-  const { id, idleSeconds, maxSeconds, userAgent, country, maxSessions } = session
+  const { id, logId, idleSeconds, maxSeconds, userAgent, address, country, maxSessions } = session
   const insert = `INSERT INTO sessions
-      (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
-    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8 FROM users
+      (id, user_id, created_at, rotated_at, expires_at, user_agent, country, address, log_id)
+    SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8, ?9, ?10 FROM users
     WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
     RETURNING ${COLUMNS}`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
@@ -75,9 +75,9 @@ export function toStatements(
       WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2
       ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?3
     ) RETURNING id`
-  const owner = [user.id, user.passwordHash]
+  const rest = [user.id, user.passwordHash, userAgent, country, address, logId]
   return [
-    prepare(db, insert, [id, now, idleSeconds, maxSeconds, ...owner, userAgent, country]),
+    prepare(db, insert, [id, now, idleSeconds, maxSeconds, ...rest]),
     prepare(db, revokeOldest, [user.id, now, maxSessions]),
     ...(clear ? clearFailures(db, clear, now) : []),
   ]
@@ -100,14 +100,14 @@ const LIVE = `sessions.id = ?1 AND revoked_at IS NULL
 /** Moves a live session to its next generation; returns undefined when it is not live or not at `generation`. */
 export async function rotateSession(
   db: D1Database,
-  { id, generation, network, idleSeconds, maxSeconds }: Lookup & Repeat,
+  { id, generation, network, idleSeconds, maxSeconds, address, country }: Lookup & Repeat & Place,
   now: number,
 ): Promise<Session | undefined> {
   const sql = `UPDATE sessions SET generation = generation + 1, rotated_at = ?2, network = ?6,
-      expires_at = min(?2 + ?3, created_at + ?4)
+      expires_at = min(?2 + ?3, created_at + ?4), address = ?7, country = ?8
     WHERE ${LIVE} AND generation = ?5 AND ${USER_MAY_LOG_IN}
     RETURNING ${COLUMNS}`
-  const values = [id, now, idleSeconds, maxSeconds, generation, network]
+  const values = [id, now, idleSeconds, maxSeconds, generation, network, address, country]
   return (await select<SessionRow>(db, sql, values)).map(toSession)[0]
 }
 

@@ -1,6 +1,7 @@
 // What the cron trigger deletes: sessions without a valid token, and failures that no longer count.
 
 import { deleteCodes } from '../../db/codes.ts'
+import { deleteEvents } from '../../db/events.ts'
 import { DAY_SECONDS, deleteCounters } from '../../db/login-failures.ts'
 import { deleteSessions } from '../../db/sessions.ts'
 import type { Isolate } from '../../isolate.ts'
@@ -21,7 +22,9 @@ export async function cleanUp({ db, settings }: Isolate, now: number): Promise<n
   const sessions = await inBatches(MAX_BATCHES, () => deleteSessions(db, before, BATCH_ROWS))
   const codes = await deleteCodes(db, now, BATCH_ROWS)
   const counters = await inBatches(MAX_BATCHES / 2, () => deleteCounters(db, expired, BATCH_ROWS))
-  return sessions + codes + counters
+  const keptSince = now - settings.EVENT_DAYS * DAY_SECONDS
+  const events = await inBatches(MAX_BATCHES / 4, () => deleteEvents(db, keptSince, BATCH_ROWS))
+  return sessions + codes + counters + events
 }
 
 async function inBatches(max: number, deleteBatch: () => Promise<number>): Promise<number> {

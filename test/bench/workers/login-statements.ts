@@ -5,7 +5,8 @@ import { insertSession } from '../../../src/db/sessions.ts'
 
 const windowSeconds = 86_400
 const counters = ['device', 'pair'].map((key): Counter => [key, 10, windowSeconds])
-const attempt = { counters, device: 'device', username: 'cosmo' }
+const place = { address: '203.0.113.7', country: 'NL' }
+const attempt = { ...place, counters, device: 'device', username: 'cosmo' }
 
 export default {
   async fetch(_request, { DB }) {
@@ -16,8 +17,9 @@ export default {
       id: crypto.randomUUID(),
       idleSeconds: 900,
       maxSeconds: 900,
+      logId: 'Zm9vYmFyYmF6cXV4',
       userAgent: '',
-      country: '',
+      ...place,
       maxSessions: 20,
     }
     const login = { user: counted.user, session, clear: counted.counters }
