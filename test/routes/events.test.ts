@@ -73,7 +73,7 @@ async function doEverything() {
 const idsOf = ({ events }: EventsResponse) => events.map(({ id }) => id)
 
 describe('GET /me/events', () => {
-  it('GET /me/events lists what happened to the account, newest first, by whom and from where (ASVS 6.3.5, 6.3.7)', async () => {
+  it('GET /me/events lists what happened to the account, newest first, with who did it and from where (ASVS 6.3.5, 6.3.7)', async () => {
     await logIn(COSMO)
     await send('PATCH', '/users/cosmo', admin, { disabled: true, roles: ['x'] })
     await send('PATCH', '/users/cosmo', admin, { disabled: false })
@@ -136,7 +136,7 @@ describe('GET /me/events', () => {
     expect(events[1]).toMatchObject({ event: 'session.reuse_detected', by: null, address: HOME })
   })
 
-  it('revoking many sessions is one event, and a session that is revoked already is none', async () => {
+  it('revoking many sessions is one event, and revoking none is not an event', async () => {
     for (let login = 0; login < 5; login += 1) await logIn(COSMO)
     const token = await logIn(COSMO)
     await send('POST', '/logout?scope=others', token)

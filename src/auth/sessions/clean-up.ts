@@ -1,4 +1,4 @@
-// What the cron trigger deletes: sessions without a valid token, and failures that no longer count.
+// What the cron trigger deletes: sessions without a valid token, failures that no longer count, and old events.
 
 import { deleteCodes } from '../../db/codes.ts'
 import { deleteEvents } from '../../db/events.ts'
@@ -11,7 +11,7 @@ import { CLOCK_SKEW_SECONDS } from './revoked-sessions.ts'
 const MAX_BATCHES = 20 // half as many of two statements
 const BATCH_ROWS = 5000
 
-/** Deletes up to 100,000 rows of each table; returns how many in all. */
+/** Deletes up to 100,000 rows of each table, and 25,000 events; returns how many in all. */
 export async function cleanUp({ db, settings }: Isolate, now: number): Promise<number> {
   const before = {
     expiredAt: now - CLOCK_SKEW_SECONDS,

@@ -95,6 +95,6 @@ END;
 
 -- A login takes back the lockout that its own attempt has started.
 CREATE TRIGGER events_of_no_lockout AFTER UPDATE OF paused_until ON login_failures
-WHEN old.paused_until > new.paused_until BEGIN
+WHEN new.paused_until = 0 BEGIN
   DELETE FROM events WHERE id = old.lockout;
 END;
