@@ -12,6 +12,7 @@ import { httpsRequired } from './middleware/https.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { account } from './routes/account.ts'
 import { codes } from './routes/codes.ts'
+import { events } from './routes/events.ts'
 import { factors } from './routes/factors.ts'
 import { health } from './routes/health.ts'
 import { jwks } from './routes/jwks.ts'
@@ -52,6 +53,7 @@ const routes = app
   .route('/', account)
   .route('/', codes)
   .route('/', factors)
+  .route('/', events)
   .route('/users', users)
   // Last, because its guard covers every path that gets here.
   .route('/', protectedRoutes)

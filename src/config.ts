@@ -90,6 +90,7 @@ const SettingsSchema = z.object({
   CORS_ORIGINS: z.prefault(origins, ''),
   SIGNUP: z.prefault(z.enum(['closed', 'open'], 'must be closed or open'), 'closed'),
   CODE_SECONDS: z.prefault(positive, '86400'),
+  EVENT_DAYS: z.prefault(positive, '90'),
   PUBLIC_URL: z.prefault(publicUrl, ''),
   MFA: z.prefault(mfa, 'optional'),
   PASSWORD_MIN_LENGTH: z.prefault(whole(8), '15'), // NIST SP 800-63B-4 3.1.1.2

@@ -12,12 +12,13 @@ type Fault = { at: number; when: 'before' | 'after' | 'never' }
 
 /**
  * Creates a new isolate. `statements` counts round trips to D1, so a batch counts once.
- * `rowsRead` is the number of rows that D1 reports as read.
+ * `rowsRead` and `rowsWritten` are the numbers of rows that D1 reports, including those of indexes and triggers.
  */
 export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'fetch'> = app) {
   const isolate = {
     statements: 0,
     rowsRead: 0,
+    rowsWritten: 0,
     fault: undefined as Fault | undefined,
     beforeStatement: async (_number: number): Promise<void> => {},
     env: {} as Env,
@@ -43,7 +44,10 @@ export function createIsolate(bindings: object = {}, worker: Pick<typeof app, 'f
     if (failure === 'never') return new Promise(() => {})
     if (failure === 'before') throw new Error('D1_ERROR: Network connection lost.')
     const result = await run()
-    for (const { meta } of [result].flat() as D1Result[]) isolate.rowsRead += meta.rows_read
+    for (const { meta } of [result].flat() as D1Result[]) {
+      isolate.rowsRead += meta.rows_read
+      isolate.rowsWritten += meta.rows_written
+    }
     if (failure === 'after') throw new Error('D1_ERROR: Network connection lost.')
     return result
   }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { onError } from '../src/http/error-response.ts'
 import { openContext } from '../src/middleware/context.ts'
 import type { AppEnv } from '../src/app-env.ts'
+import { EVENTS } from '../src/contract/responses.ts'
 import { log } from '../src/log.ts'
 import { jwtRequired } from '../src/middleware/jwt.ts'
 import { COSMO, addUser, logged, postJson, readSegment, startSession } from './helpers.ts'
@@ -82,17 +83,44 @@ const pages = import.meta.glob('../src/cli/README.md', {
   eager: true,
 })
 
+/** The names of all events in the Worker's source, sorted. */
+function readLoggedEvents(): string[] {
+  const inSource = Object.values(sources).flatMap((source) => [
+    ...source.matchAll(/(?:event: |log\('\w+', )'([a-z._]+)'/g),
+  ])
+  return [...new Set(inSource.map(([, event = '']) => event))].toSorted()
+}
+
 it('the README documents every event and every field that the Worker logs (ASVS 16.1.1)', () => {
   const [readme = ''] = Object.values(pages)
   const [, logs = ''] = readme.split('### Logs')
   const inTable = [...logs.matchAll(/^\| (`[a-z._]+`.*?) +\| (?:info|warn|error) /gm)]
   const documented = inTable.flatMap(([, names = '']) => names.match(/[a-z._]+/g) ?? [])
-  const inSource = Object.values(sources).flatMap((source) => [
-    ...source.matchAll(/(?:event: |log\('\w+', )'([a-z._]+)'/g),
-  ])
-  const used = new Set(inSource.map(([, event]) => event))
-  expect(documented.toSorted()).toEqual([...used].toSorted())
+  expect(documented.toSorted()).toEqual(readLoggedEvents())
   expect(FIELDS.filter((field) => !logs.includes(`\`${field}\``))).toEqual([])
+})
+
+/** Events that nobody finds in the activity of an account, each with the reason. */
+const LOG_ONLY = {
+  'session.refreshed': 'every 15 minutes in each session',
+  'session.refresh_repeated': 'tabs and lost responses',
+  'login.failed': 'an attacker could fill the database; a lockout is recorded',
+  'code.rejected': 'concerns no known account',
+  'token.rejected': 'concerns no known account',
+  'access.denied': 'changes nothing',
+  'origin.refused': 'changes nothing',
+  'rows.deleted': 'concerns no account',
+  'login.busy': 'concerns no account',
+  'database.failed': 'concerns no account',
+  'keys.invalid': 'concerns no account',
+  'settings.invalid': 'concerns no account',
+  'not.ready': 'concerns no account',
+  'address.unknown': 'concerns no account',
+  error: 'concerns no account',
+}
+
+it('every event that the Worker logs is also recorded for its account, or is on the list of events that are only logged', () => {
+  expect([...EVENTS, ...Object.keys(LOG_ONLY)].toSorted()).toEqual(readLoggedEvents())
 })
 
 it('a request without the required role is logged once, with its user and route (ASVS 16.3.2)', async () => {

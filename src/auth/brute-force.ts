@@ -23,17 +23,18 @@ const WIDER = 5
  */
 export function recordAttempt(
   isolate: Isolate,
-  { username, client: { address, userAgent } }: Attempt,
+  { username, client }: Attempt,
   now: number,
 ): Promise<LoginAttempt> {
   const { LOGIN_MAX_FAILURES: max, LOGIN_WINDOW_SECONDS, ...settings } = isolate.settings
-  const limits = toNetworks(address, max).flatMap(([network, most]): Limit[] => [
+  const limits = toNetworks(client.address, max).flatMap(([network, most]): Limit[] => [
     [['pair', network, username], most, LOGIN_WINDOW_SECONDS],
     [['network', network], most * WIDER, 0],
   ])
   limits.push([['name', username], settings.LOGIN_MAX_FAILURES_PER_NAME, 0])
-  const device = ['device', address, userAgent, username]
-  return record(isolate, { username, device, limits: [[device, max, DAY_SECONDS], ...limits] }, now)
+  const device = ['device', client.address, client.userAgent, username]
+  limits.push([device, max, DAY_SECONDS])
+  return record(isolate, { username, client, device, limits }, now)
 }
 
 /** Returns the counter of a device that is its user's. Once it is cleared, no other locks the device out. */
@@ -52,15 +53,15 @@ export async function readDevice(
  */
 export async function recordSignUp(
   isolate: Isolate,
-  { username, client: { address } }: Attempt,
+  { username, client }: Attempt,
   now: number,
 ): Promise<void> {
   const { LOGIN_MAX_FAILURES: max, LOGIN_WINDOW_SECONDS, ...settings } = isolate.settings
-  const limits = toNetworks(address, max).map(([network, most]): Limit => {
+  const limits = toNetworks(client.address, max).map(([network, most]): Limit => {
     return [['signup', network], most, LOGIN_WINDOW_SECONDS]
   })
   limits.push([['signup', 'name', username], settings.LOGIN_MAX_FAILURES_PER_NAME, 0])
-  await record(isolate, { username, device: [], limits }, now)
+  await record(isolate, { username: '', client, device: [], limits }, now) // concerns no user
 }
 
 /** Returns a network with its limit; for IPv6 also the /48 that many providers assign to one customer. */
@@ -73,14 +74,14 @@ function toNetworks(network: string, max: number): [network: string, max: number
 /** The keys are hashes under a key of the ring: people type passwords into the username field. */
 async function record(
   isolate: Isolate,
-  { username, device, limits }: { username: string; device: string[]; limits: Limit[] },
+  { username, client, device, limits }: Attempt & { device: string[]; limits: Limit[] },
   now: number,
 ): Promise<LoginAttempt> {
   const ring = await isolate.keyRing()
   const toKey = (parts: string[]) => keyedHash(ring, ['failures', ...parts])
   const toCounter = async ([key, ...rest]: Limit): Promise<Counter> => [await toKey(key), ...rest]
   const counters = await Promise.all(limits.map(toCounter))
-  const attempt = { username, device: await toKey(device), counters }
+  const attempt = { ...client, username, device: await toKey(device), counters }
   const counted = await countAttempt(isolate.db, attempt, now)
   if ('user' in counted) return counted
   throw new AppError('too_many_attempts', { reason: 'locked, or too many logins', ...counted })

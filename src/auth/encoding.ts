@@ -31,6 +31,9 @@ export async function sha256(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
 }
 
+/** Returns what is logged of a session's id: a hash, with which nobody can revoke it. */
+export const toLogId = async (sid: string) => toBase64url((await sha256(sid)).subarray(0, 12))
+
 /** Returns 128 random bits as base64url (ASVS 7.2.3; a UUIDv4 has only 122). */
 export const randomId = (): string => toBase64url(crypto.getRandomValues(new Uint8Array(16)))
 

@@ -78,7 +78,7 @@ export async function changePassword(
       throw new AppError('password_wrong', { reason, error, username })
     }
     const changed = { id: user.id, passwordHash: hashPassword(next, argon2id) }
-    const login = { user: changed, session: toNewSession(isolate, client), clear }
+    const login = { user: changed, session: await toNewSession(isolate, client), clear }
     const change = { oldHash: user.passwordHash, sid, login }
     const started = await changePasswordHash(db, change, now)
     if (!started) throw new AppError('token_revoked', { reason: 'changed meanwhile', sid })

@@ -26,6 +26,8 @@ const HELP = `Usage: npm run users -- <command> [name] [options]
   enable <name>                  accept logins again
   remove <name>                  remove the user
   sessions <name>                list where the user is logged in
+  events [<name>]                list what happened to the user's account, or to
+                                 all accounts
   logout <name> | --everyone     revoke the user's sessions, or everyone's
   factors <name> [--remove]      list a user's second factors, or remove all
   import <file>                  add users with their password hashes, for
@@ -36,7 +38,7 @@ const HELP = `Usage: npm run users -- <command> [name] [options]
 passwd, roles, disable, remove and factors --remove also revoke the user's
 sessions.
 
-  --limit <n>   maximum number of rows of list and sessions (default 100)
+  --limit <n>   maximum number of rows of a list (default 100)
   --after <x>   the next page; the previous page shows the value
   --remote      use the production database instead of the local one
   --env <name>  use the database of this wrangler environment
@@ -88,10 +90,10 @@ await runCommand(async () => {
   if (!command) throw unknownCommand(verb, VERBS, SCRIPT)
   if (values.everyone && command.argument !== 'name or everyone')
     throw usageError(`'${verb}' does not accept --everyone.`, SCRIPT)
-  const needsName = command.argument !== 'prefix' && !values.everyone
-  if (needsName && !name)
+  const mayLackName = ['prefix', 'name or nothing'].includes(command.argument) || values.everyone
+  if (!mayLackName && !name)
     throw usageError(`Missing username. Usage: npm run users -- ${verb} <name>`, SCRIPT)
-  const target = needsName ? parseUsername(name) : name
+  const target = name && command.argument !== 'prefix' ? parseUsername(name) : name
   const env = await resolveEnvironment(values.env)
   const options = { ...values, env, limit: parseLimit(values.limit) }
   const run = () => withIsolate(options, (isolate) => command.run(isolate, target, options))

@@ -4,6 +4,7 @@ import * as z from 'zod/mini'
 
 import * as responses from './responses.ts'
 import {
+  EventsQuery,
   FactorBody,
   LoginBody,
   LogoutQuery,
@@ -59,6 +60,22 @@ const SESSIONS = {
       user_agent: 'Firefox',
       country: 'NL',
       current: true,
+    },
+  ],
+  next: null,
+}
+
+const EVENTS = {
+  events: [
+    {
+      id: '1800000000.000000',
+      time: 1_800_000_000,
+      event: 'password.reset',
+      username: 'cosmo',
+      by: 'ada',
+      session: null,
+      address: '203.0.113.7',
+      country: 'NL',
     },
   ],
   next: null,
@@ -125,6 +142,20 @@ export const OPERATIONS: Record<string, Operation> = {
     summary: 'Returns the user of the token',
     security: ['bearer'],
     responses: { ...GUARDED, 200: responses.AccountResponse },
+  },
+  'GET /me/events': {
+    example: { response: EVENTS },
+    summary: "Lists what has happened to the user's account, newest first",
+    security: ['bearer'],
+    query: PageQuery,
+    responses: { ...GUARDED, 200: responses.EventsResponse, 400: ErrorBody },
+  },
+  'GET /events': {
+    example: { response: EVENTS },
+    summary: 'Lists what has happened to all accounts, or to one, newest first; for admins',
+    security: ['bearer'],
+    query: EventsQuery,
+    responses: { ...ADMIN, 200: responses.EventsResponse, 400: ErrorBody },
   },
   'PUT /me/password': {
     example: {

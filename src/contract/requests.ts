@@ -97,3 +97,8 @@ export const UsersQuery = z.strictObject({
   prefix: z.optional(z.string().check(z.maxLength(128))),
   after: z.optional(page.check(z.maxLength(512, 'Not a page.'))),
 })
+
+/** Which events to list; by default all, of all users. */
+const which = { username: z.optional(Username), event: z.optional(z.string()) }
+export const EventsQuery = z.strictObject({ ...PageQuery.shape, ...which })
+export type EventsQuery = z.output<typeof EventsQuery>

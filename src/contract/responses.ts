@@ -101,5 +101,43 @@ export const RecoveryCodesResponse = z.strictObject({ recovery_codes: z.array(z.
 export const NewCodesResponse = z.strictObject({ codes: z.array(z.string()) })
 export const CodeCountResponse = z.strictObject({ total: z.int(), remaining: z.int() })
 
+/** What can happen to an account. The names are those of the log. */
+export const EVENTS = [
+  'code.created',
+  'login.limited',
+  'login.succeeded',
+  'password.changed',
+  'password.reset',
+  'password.set',
+  'roles.changed',
+  'session.reuse_detected',
+  'session.revoked',
+  'user.added',
+  'user.disabled',
+  'user.enabled',
+  'user.invited',
+  'user.removed',
+  'user.signed_up',
+] as const
+
+export const EventsResponse = z.strictObject({
+  events: z.array(
+    z.strictObject({
+      id: z.string(),
+      time: z.int(),
+      event: z.enum(EVENTS),
+      username: z.string(),
+      /** Who did it. Null: an operator on the command line, or unknown. */
+      by: z.nullable(z.string()),
+      /** A hash of the id of the acting session. */
+      session: z.nullable(z.string()),
+      address: z.nullable(z.string()),
+      country: z.nullable(z.string()),
+    }),
+  ),
+  next,
+})
+export type EventsResponse = z.infer<typeof EventsResponse>
+
 /** RFC 7517 5. */
 export const JwkSet = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) })

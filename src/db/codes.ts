@@ -1,7 +1,7 @@
 // The `codes` table: one-time codes with which users choose their password.
 
 import { AppError } from '../errors.ts'
-import { clearFailures, type Counters } from './login-failures.ts'
+import { clearFailures, type Counters, type Place } from './login-failures.ts'
 import { change, idsOf, prepare, runBatch, select } from './query.ts'
 import { ACTOR_MAY, addedUser, type Conditions, INSERT_USER, runAsActor } from './user-changes.ts'
 import { foldUsername, type User } from './users.ts'
@@ -24,7 +24,7 @@ export async function replaceCode(
   const conditions: Conditions = [username, 0, actor ?? null, now]
   const insert = prepare(db, INSERT_CODE, [...conditions, codeHash, expiresAt, createdBy])
   const [inserted] = await runAsActor(db, conditions, [insert])
-  if (inserted?.meta.changes !== 1) throw new AppError('not_found')
+  if (!inserted?.meta.changes) throw new AppError('not_found')
 }
 
 /** On the command line by the database's clock, not by the operator's. */
@@ -64,6 +64,8 @@ export async function findCodeUser(
   return (await select<{ username: string }>(db, sql, [codeHash, now]))[0]?.username
 }
 
+type Redemption = Place & { codeHash: string; passwordHash: string; clear: Counters }
+
 /**
  * Sets the password of the user of a valid code and revokes their sessions, whose ids are returned, in one
  * transaction. A trigger deletes the code with the update. Returns undefined, and changes neither, when the
@@ -71,13 +73,16 @@ export async function findCodeUser(
  */
 export async function redeemCode(
   db: D1Database,
-  { codeHash, passwordHash, clear }: { codeHash: string; passwordHash: string; clear: Counters },
+  { codeHash, passwordHash, clear, address, country }: Redemption,
   now: number,
 ): Promise<string[] | undefined> {
   const revoke = `UPDATE sessions SET revoked_at = ?2
     WHERE user_id = ${OWNER} AND revoked_at IS NULL RETURNING id`
   const update = `UPDATE users SET password_hash = ?3 WHERE id = ${OWNER} RETURNING id`
-  const [revoked, updated] = await runBatch(db, [
+  const record = `INSERT INTO new_events (event, user_id, actor, address, country)
+    SELECT 'password.reset', user_id, created_by, ?3, ?4 FROM codes WHERE ${VALID}`
+  const [, revoked, updated] = await runBatch(db, [
+    prepare(db, record, [codeHash, now, address, country]),
     prepare(db, revoke, [codeHash, now]),
     prepare(db, update, [codeHash, now, passwordHash]),
     ...clearFailures(db, clear, now),

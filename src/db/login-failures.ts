@@ -10,8 +10,11 @@ import { selectUser, type User, userOf } from './users.ts'
  */
 export type Counter = [key: string, max: number, windowSeconds: number]
 
+/** Where something is done from: a network, and an ISO 3166 code. */
+export type Place = { address: string; country: string }
+
 /** `device` is the key of a counter that a device has for itself, once its user has logged in from it. */
-type Attempt = { counters: Counter[]; device: string; username: string }
+type Attempt = Place & { counters: Counter[]; device: string; username: string }
 /** The keys that an attempt was counted under; a right password empties those in `own`. */
 export type Counters = { device: string; counted: string[]; own: string[] }
 
@@ -33,11 +36,12 @@ const LOCKED = `SELECT paused_until AS until FROM login_failures
   UNION ALL SELECT * FROM (${toLoginLimit('(SELECT id FROM users WHERE username = ?4)', '?3')})`
 
 /** Counts a failure under each key, and locks those that reach their limit, unless one is locked already. */
-const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, paused_until)
+const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, paused_until, lockout)
   SELECT key, failures + 1,
     iif(window > 0, ?3, ?3 - age * max % ${DAY_SECONDS} / max), -- what has not decayed yet
     iif(failures + 1 < max, 0,
-      ?3 + min(${MAX_LOCKOUT_SECONDS}, ${FIRST_LOCKOUT_SECONDS} << min(failures + 1 - max, 6)))
+      ?3 + min(${MAX_LOCKOUT_SECONDS}, ${FIRST_LOCKOUT_SECONDS} << min(failures + 1 - max, 6))),
+    iif(failures + 1 < max, NULL, (SELECT json_array(id, ?5, ?6) FROM users WHERE username = ?4))
   FROM (
     SELECT key, max, window, age, iif(window > 0,
       iif(max(failed_at, paused_until) + window > ?3, failures, 0),
@@ -58,12 +62,12 @@ const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, 
  */
 export async function countAttempt(
   db: D1Database,
-  { counters, device, username }: Attempt,
+  { counters, device, username, address, country }: Attempt,
   now: number,
 ): Promise<{ user: User | undefined; counters: Counters } | { retryAfter: number }> {
   const values = [JSON.stringify(counters), device, now, username]
   const [counted, found] = await runBatch(db, [
-    prepare(db, COUNT, values),
+    prepare(db, COUNT, [...values, address, country]),
     selectUser(db, username),
   ])
   const keys = rowsOf<{ key: string }>(counted).map(({ key }) => key)

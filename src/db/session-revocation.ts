@@ -2,10 +2,14 @@
 
 import { change, select } from './query.ts'
 
+/** `by` is the session that asks, or `reuse`. Without it, no event is recorded. */
+export type Revocation = { id: string; by?: string }
+
 /** Revokes one session; returns false when it is revoked already or does not exist. */
-export async function markRevoked(db: D1Database, id: string, now: number): Promise<boolean> {
-  const sql = 'UPDATE sessions SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL'
-  return (await change(db, sql, [id, now])) === 1
+export async function markRevoked(db: D1Database, { id, by = '' }: Revocation, now: number) {
+  const sql = `UPDATE sessions SET revoked_at = ?2, revoked_by = nullif(?3, '')
+    WHERE id = ?1 AND revoked_at IS NULL`
+  return (await change(db, sql, [id, now, by])) > 0 // D1 also counts what triggers change
 }
 
 /** Revokes a live session of the same user as session `ownId`; returns false when it does not exist. */
@@ -14,10 +18,10 @@ export async function markOwnRevoked(
   { id, ownId }: { id: string; ownId: string },
   now: number,
 ): Promise<boolean> {
-  const sql = `UPDATE sessions SET revoked_at = ?3
+  const sql = `UPDATE sessions SET revoked_at = ?3, revoked_by = ?2
     WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?3
       AND user_id = (SELECT user_id FROM sessions WHERE id = ?2)`
-  return (await change(db, sql, [id, ownId, now])) === 1
+  return (await change(db, sql, [id, ownId, now])) > 0
 }
 
 /** Revokes the other sessions of a session's user, also expired ones, which tokens may outlive; returns their ids. */
@@ -26,7 +30,7 @@ export async function markOthersRevoked(
   ownId: string,
   now: number,
 ): Promise<string[]> {
-  const sql = `UPDATE sessions SET revoked_at = ?2
+  const sql = `UPDATE sessions SET revoked_at = ?2, revoked_by = ?1
     WHERE id <> ?1 AND revoked_at IS NULL
       AND user_id = (SELECT user_id FROM sessions WHERE id = ?1)
     RETURNING id`

@@ -1,7 +1,7 @@
 // The `sessions` table: one function, one statement or one transaction.
 
 import { type Proof, useProof } from './factors.ts'
-import { clearFailures, type Counters } from './login-failures.ts'
+import { clearFailures, type Counters, type Place } from './login-failures.ts'
 import { toLoginLimit } from './login-limit.ts'
 import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { NO_USER } from './session-revocation.ts'
@@ -46,7 +46,7 @@ const BEGUN = `max(?2, 1 + coalesce(
  */
 export type Login = {
   user: { id: number; passwordHash: string }
-  session: Lookup & { userAgent: string; country: string; maxSessions: number }
+  session: Lookup & Place & { logId: string; userAgent: string; maxSessions: number }
   proof?: Proof | undefined
   clear?: Counters | undefined
   isLimited?: boolean
@@ -76,11 +76,11 @@ export function toStatements(
   { user, session, proof, clear, isLimited = false }: Login,
   now: number,
 ): D1PreparedStatement[] {
-  const { id, idleSeconds, maxSeconds, userAgent, country, maxSessions } = session
+  const { id, logId, idleSeconds, maxSeconds, userAgent, address, country, maxSessions } = session
   const insert = `INSERT INTO sessions
-      (id, user_id, created_at, rotated_at, expires_at, user_agent, country, aal)
+      (id, user_id, created_at, rotated_at, expires_at, user_agent, country, aal, address, log_id)
     SELECT ?1, id, ${BEGUN}, ${BEGUN}, ?2 + min(?3, ?4), ?7, ?8, 1 + EXISTS (
-      SELECT 1 FROM proofs WHERE proofs.id = ?9 AND user_id = users.id AND last_step < ?10)
+      SELECT 1 FROM proofs WHERE proofs.id = ?9 AND user_id = users.id AND last_step < ?10), ?12, ?13
     FROM users
     WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
       AND NOT (?11 AND EXISTS (${toLoginLimit('?5', '?2')}))
@@ -92,11 +92,10 @@ export function toStatements(
       ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?3
     ) RETURNING id`
   const lifetimes = [idleSeconds, maxSeconds]
-  const owner = [user.id, user.passwordHash]
-  const client = [userAgent, country]
-  const rest = [proof?.id ?? null, proof?.step ?? null, Number(isLimited)]
+  const owner = [user.id, user.passwordHash, userAgent, country]
+  const rest = [proof?.id ?? null, proof?.step ?? null, Number(isLimited), address, logId]
   return [
-    prepare(db, insert, [id, now, ...lifetimes, ...owner, ...client, ...rest]),
+    prepare(db, insert, [id, now, ...lifetimes, ...owner, ...rest]),
     prepare(db, revokeOldest, [user.id, now, maxSessions]),
     ...(clear ? clearFailures(db, { ...clear, sid: proof && id }, now) : []),
   ]
@@ -119,14 +118,14 @@ const LIVE = `sessions.id = ?1 AND revoked_at IS NULL
 /** Moves a live session to its next generation; returns undefined when it is not live or not at `generation`. */
 export async function rotateSession(
   db: D1Database,
-  { id, generation, network, idleSeconds, maxSeconds }: Lookup & Repeat,
+  { id, generation, network, idleSeconds, maxSeconds, address, country }: Lookup & Repeat & Place,
   now: number,
 ): Promise<Session | undefined> {
   const sql = `UPDATE sessions SET generation = generation + 1, rotated_at = ?2, network = ?6,
-      expires_at = min(?2 + ?3, created_at + ?4)
+      expires_at = min(?2 + ?3, created_at + ?4), address = ?7, country = ?8
     WHERE ${LIVE} AND generation = ?5 AND ${USER_MAY_LOG_IN}
     RETURNING ${COLUMNS}`
-  const values = [id, now, idleSeconds, maxSeconds, generation, network]
+  const values = [id, now, idleSeconds, maxSeconds, generation, network, address, country]
   return (await select<SessionRow>(db, sql, values)).map(toSession)[0]
 }
 

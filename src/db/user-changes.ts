@@ -75,7 +75,8 @@ export function changeUser(
   const sql = `UPDATE users SET
       roles = coalesce(?5, roles),
       password_hash = coalesce(?6, password_hash),
-      disabled_at = iif(?7 IS NULL, disabled_at, iif(?7, coalesce(disabled_at, ?4), NULL))
+      disabled_at = iif(?7 IS NULL, disabled_at, iif(?7, coalesce(disabled_at, ?4), NULL)),
+      changed_by = coalesce(?3, '')
     WHERE username = ?1 AND ${MAY_CHANGE}
     RETURNING ${USER_COLUMNS}`
   const newDisabled = disabled === undefined ? null : Number(disabled)
@@ -83,17 +84,21 @@ export function changeUser(
   return applyChange(db, { ...target, sql, values, removesAdmin, onlyEnables, removeFactors }, now)
 }
 
+const REMOVAL = `INSERT INTO new_events (event, user_id, by_session)
+  SELECT 'user.removed', id, ?3 FROM users WHERE username = ?1 AND ${MAY_CHANGE}`
+
 /** Removes a user and revokes their sessions. Throws as `changeUser` does. */
 export function deleteUser(db: D1Database, target: Target, now: number): Promise<Changed> {
   const sql = `DELETE FROM users WHERE username = ?1 AND ${MAY_CHANGE} RETURNING ${USER_COLUMNS}`
-  return applyChange(db, { ...target, sql, values: [], removesAdmin: true }, now)
+  return applyChange(db, { ...target, sql, values: [], removesAdmin: true, record: REMOVAL }, now)
 }
 
 /**
  * Revokes a user's sessions, under the conditions of the change itself. On the command line by the database's
  * clock: isolates would never learn of a revocation that an operator's slow clock dates back.
  */
-const REVOKE_SESSIONS = `UPDATE sessions SET revoked_at = iif(?3 IS NULL, unixepoch(), ?4)
+const REVOKE_SESSIONS = `UPDATE sessions
+  SET revoked_at = iif(?3 IS NULL, unixepoch(), ?4), revoked_by = coalesce(?3, '')
   WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND revoked_at IS NULL
     AND ${MAY_CHANGE} RETURNING id`
 
@@ -106,6 +111,7 @@ type Change = Target & {
   removesAdmin: boolean
   onlyEnables?: boolean
   removeFactors?: boolean | undefined
+  record?: string
 }
 
 /** Runs the statement that changes a user, and finds out why nothing has changed. */
@@ -117,6 +123,7 @@ async function applyChange(
   const keepsAdmin = Number(keepLastAdmin && removesAdmin)
   const conditions: Conditions = [username, keepsAdmin, actor ?? null, now]
   const results = await runAsActor(db, conditions, [
+    ...(change.record ? [prepare(db, change.record, conditions)] : []),
     // First: the sessions of a removed user could not be found.
     ...(change.removeFactors ? [prepare(db, DELETE_FACTORS, conditions)] : []),
     ...(change.onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
@@ -139,8 +146,9 @@ export type NewUser = {
 }
 
 /** ?1 username, ?2 folded, ?3 the acting session, ?4 now, ?5 hash, ?6 roles, ?7 whether it is a sign-up. */
-export const INSERT_USER = `INSERT INTO users (username, folded, password_hash, roles, created_at)
-  SELECT ?1, ?2, ?5, ?6, ?4 WHERE ${ACTOR_MAY}
+export const INSERT_USER = `INSERT INTO users
+    (username, folded, password_hash, roles, created_at, changed_by)
+  SELECT ?1, ?2, ?5, ?6, ?4, iif(?7, 'signup', coalesce(?3, '')) WHERE ${ACTOR_MAY}
     AND (?7 = 0 OR NOT EXISTS (SELECT 1 FROM removed_usernames WHERE folded = ?2))
   ON CONFLICT DO NOTHING RETURNING ${USER_COLUMNS}`
 
@@ -180,7 +188,7 @@ export async function changePasswordHash(
   now: number,
 ): Promise<Started | undefined> {
   const { id, passwordHash } = login.user
-  const update = `UPDATE users SET password_hash = ?3
+  const update = `UPDATE users SET password_hash = ?3, changed_by = ?4
     WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND EXISTS (
       SELECT 1 FROM sessions
       WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL AND expires_at > ?5

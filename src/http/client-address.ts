@@ -4,8 +4,8 @@ import type { Context } from 'hono'
 
 import type { ClientInfo } from '../auth/sessions/sessions.ts'
 
-/** UTF-16 units of the user agent that are stored. */
-const MAX_USER_AGENT = 120
+/** UTF-16 units of the user agent that are stored: browsers name themselves at the end, after 100 and more. */
+const MAX_USER_AGENT = 256
 
 export const readClientInfo = (c: Context): ClientInfo => ({
   address: readNetwork(c),

@@ -3,7 +3,7 @@
 import type { Context } from 'hono'
 import { matchedRoutes } from 'hono/route'
 
-import { sha256, toBase64url } from '../auth/encoding.ts'
+import { toLogId } from '../auth/encoding.ts'
 import { type Level, log, type LogFields } from '../log.ts'
 import { readNetwork } from './client-address.ts'
 
@@ -31,7 +31,7 @@ export async function logEvent(
     route: matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path,
     address: readNetwork(c),
     username,
-    session: sid && toBase64url((await sha256(sid)).subarray(0, 12)),
+    session: sid && (await toLogId(sid)),
     ...fields,
   })
 }

@@ -50,7 +50,7 @@ async function revokeReplacedSession(c: Context): Promise<void> {
     if (claims.type !== 'refresh') return
     await checkRefreshToken(isolate, claims, now) // an old one is reuse, as in /refresh
     const { sub: username, sid } = claims
-    if (!(await revokeSession(isolate, sid, now))) return
+    if (!(await revokeSession(isolate, { id: sid }, now))) return
     const reason = 'replaced by a login in the same browser'
     await logEvent(c, 'info', { event: 'session.revoked', username, sid, reason })
   } catch (error) {

@@ -20,7 +20,7 @@ export const logout = new Hono<AppEnv>().post(
     const { sid } = c.var.user
     if (scope !== 'session') await revokeOtherSessions(isolate, sid, now)
     if (scope !== 'others') {
-      await revokeSession(isolate, sid, now)
+      await revokeSession(isolate, { id: sid, by: sid }, now)
       clearRefreshCookie(c)
     }
     await logEvent(c, 'info', { event: 'session.revoked', reason: `logout: ${scope}` })

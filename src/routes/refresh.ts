@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 
 import type { AppEnv } from '../app-env.ts'
 import { refreshSession } from '../auth/sessions/sessions.ts'
-import { readNetwork } from '../http/client-address.ts'
+import { readClientInfo } from '../http/client-address.ts'
 import { sendTokens } from '../http/refresh-cookie.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
@@ -16,7 +16,7 @@ export const refresh = new Hono<AppEnv>().post(
   refreshRateLimit,
   async (c) => {
     const { isolate, now, user, tokenSource } = c.var
-    const input = { claims: user, address: readNetwork(c) }
+    const input = { claims: user, client: readClientInfo(c) }
     const { session, isRepeated } = await refreshSession(isolate, input, now)
     if (isRepeated) await logEvent(c, 'info', { event: 'session.refresh_repeated' })
     else await logEvent(c, 'info', { event: 'session.refreshed' })

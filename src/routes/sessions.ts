@@ -43,7 +43,6 @@ export const sessions = new Hono<AppEnv>()
     const { isolate, now } = c.var
     const id = c.req.param('id')
     await revokeOwnSession(isolate, { id, ownId: c.var.user.sid }, now)
-    const reason = 'revoked by its user'
-    await logEvent(c, 'info', { event: 'session.revoked', sid: id, reason })
+    await logEvent(c, 'info', { event: 'session.revoked', sid: id, reason: 'revoked by its user' })
     return c.json({ message: 'Session ended' })
   })

@@ -61,8 +61,11 @@ export const users = new Hono<AppEnv>()
     if (target === c.var.user.sub && change.password !== undefined) throw useOwnPassword('password')
     const by = { keepLastAdmin: true, actor: c.var.user.sid }
     const user = await updateUser(isolate, { username: target, ...by, change }, now)
-    const reason = Object.keys(change).join(', ')
-    await logEvent(c, 'info', { event: 'user.changed', target, reason })
+    const { password, roles, disabled } = change
+    if (password !== undefined) await logEvent(c, 'info', { event: 'password.set', target })
+    if (roles) await logEvent(c, 'info', { event: 'roles.changed', target })
+    if (disabled === true) await logEvent(c, 'info', { event: 'user.disabled', target })
+    if (disabled === false) await logEvent(c, 'info', { event: 'user.enabled', target })
     return c.json(toUserResponse(user))
   })
   .delete('/:username', validatePath(UserPath), async (c) => {
@@ -84,7 +87,6 @@ export const users = new Hono<AppEnv>()
     const { username: target } = c.req.valid('param')
     const by = { keepLastAdmin: true, actor: c.var.user.sid }
     await updateUser(isolate, { username: target, ...by, change: {} }, now)
-    const reason = 'by an admin'
-    await logEvent(c, 'info', { event: 'session.revoked', target, reason })
+    await logEvent(c, 'info', { event: 'session.revoked', target, reason: 'by an admin' })
     return c.json({ message: 'Sessions ended' })
   })

@@ -210,6 +210,28 @@ it.each(['admin,', ',', ' ', 'a,,b'])(
   },
 )
 
+it('events lists what happened to an account, also after its removal, or to all accounts', async () => {
+  await users(['add', 'ada'], PASSWORD)
+  await users(['disable', 'ada'])
+  await users(['remove', 'ada', '--yes'])
+  const { stdout: json } = await users(['events', 'ada', '--limit', '3', '--json'])
+  const byOperator = { username: 'ada', by: null, address: null, country: null, session: null }
+  expect(JSON.parse(json).events).toMatchObject([
+    { event: 'user.removed', ...byOperator },
+    { event: 'user.disabled', ...byOperator },
+    { event: 'user.added', ...byOperator },
+  ])
+  const { stdout: page } = await users(['events', '--limit', '1'])
+  expect(page).toMatch(
+    /^time \(UTC\) {8}user {2}event [^\n]+\n2\d{3}-[^\n]{11} {2}ada {3}user\.removed\n… and more: --after '[\d.]{17}'\n$/,
+  )
+  expect(await users(['events', 'nobody'])).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: "There is no user 'nobody'. See 'npm run users -- list'.\n",
+  })
+})
+
 describe('a rejected command exits with 1, gives the reason, and changes nothing', () => {
   it.each([
     [

@@ -36,7 +36,7 @@ it.each<
   [3, 3, 'GET /users/cosmo/sessions', (i, t) => i.get('/users/cosmo/sessions', t.access_token)],
   [4, 3, 'POST /users', (i, t) => send(i, 'POST', '/users', t.access_token, EVE)],
   [5, 2, 'PATCH /users/x', (i, t) => send(i, 'PATCH', '/users/x', t.access_token, { roles: [] })],
-  [5, 2, 'DELETE /users/x', (i, t) => send(i, 'DELETE', '/users/x', t.access_token, {})],
+  [6, 2, 'DELETE /users/x', (i, t) => send(i, 'DELETE', '/users/x', t.access_token, {})],
   [1, 1, 'POST /refresh', (i, t) => i.post('/refresh', t.refresh_token)],
   [1, 1, 'GET /protected', (i, t) => i.get('/protected', t.access_token)],
   [1, 1, 'GET /me', (i, t) => i.get('/me', t.access_token)],

@@ -30,14 +30,33 @@ describe('each notation of an address is counted and logged as one address:', ()
   })
 })
 
-it.each([117, 118, 119])(
+it.each([253, 254, 255])(
   'a user agent is never cut inside an emoji: after %i letters',
   async (length) => {
     await addUser()
     const agent = `${'x'.repeat(length)}${'\u{1f40b}'.repeat(2)}`
     const { access_token: token } = await logIn({ 'User-Agent': agent })
     const body = await (await getWithToken('/sessions', token)).json()
-    const whole = length < 119 ? 1 : 0
+    const whole = length < 255 ? 1 : 0
     expect(body).toMatchObject({ sessions: [{ user_agent: agent.slice(0, length + 2 * whole) }] })
+  },
+)
+
+it.each([
+  [
+    'Safari on an iPhone',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.1 Mobile/15E148 Safari/604.1',
+  ],
+  [
+    'Edge on macOS',
+    'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/144.0.0.0 Safari/537.36 Edg/144.0.0.0',
+  ],
+])(
+  'the user agent of %s is stored as a whole, since it names the browser at its end',
+  async (_, agent) => {
+    await addUser()
+    const { access_token: token } = await logIn({ 'User-Agent': agent })
+    const body = await (await getWithToken('/sessions', token)).json()
+    expect(body).toMatchObject({ sessions: [{ user_agent: agent }] })
   },
 )

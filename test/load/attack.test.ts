@@ -65,6 +65,15 @@ async function attack(host: Host, guess: Guess) {
   return { statuses, withoutRetryAfter }
 }
 
+/** Counts the lockouts that are recorded, and everything else that is not a login or a new user. */
+async function countRecorded({ db }: Host): Promise<{ lockouts: number; others: number }> {
+  const { results } = await db
+    .prepare("SELECT event FROM events WHERE event NOT IN ('login.succeeded', 'user.added')")
+    .all<{ event: string }>()
+  const lockouts = results.filter(({ event }) => event === 'login.limited').length
+  return { lockouts, others: results.length - lockouts }
+}
+
 /** Sends as many cheap requests, to show how far the load alone slows the machine down. */
 const sendCheapLoad = (host: Host) =>
   inParallel(GUESSES, async () => {
@@ -143,9 +152,10 @@ describe('10,000 guesses for 2,000 usernames, 20 at a time (ASVS 6.3.1, 2.4.1)',
     expect(hashes).toBeLessThanOrEqual(30 * periods)
     expect(hashes).toBe(statuses[401])
     expect(statuses[429]).toBe(GUESSES - hashes)
+    expect(await countRecorded(victim.host)).toEqual({ lockouts: 0, others: 0 })
   }, 600_000)
 
-  it('of 10,000 guesses from as many addresses, only 100 per username are hashed, and the guard keeps responding', async () => {
+  it('of 10,000 guesses from as many addresses, only 100 per username are hashed, a lockout is one event, and the guard keeps responding', async () => {
     const startMs = Date.now()
     // Half of the guesses target ten usernames, 500 each. Every other username gets three at most.
     const { statuses, hashes } = await measure(victim, 'many addresses', (number) => [
@@ -158,5 +168,9 @@ describe('10,000 guesses for 2,000 usernames, 20 at a time (ASVS 6.3.1, 2.4.1)',
     expect(hashes).toBeLessThanOrEqual(5000 + 10 * (100 + expired))
     expect(hashes).toBe(statuses[401])
     expect(statuses[429]).toBe(GUESSES - hashes)
+    const { lockouts, others } = await countRecorded(victim.host)
+    expect(others).toBe(0)
+    expect(lockouts).toBeGreaterThanOrEqual(10)
+    expect(lockouts).toBeLessThanOrEqual(10 * (1 + expired))
   }, 600_000)
 })

@@ -83,7 +83,7 @@ const readJti = (token: string) => {
   return (JSON.parse(claims) as { jti: string }).jti
 }
 
-it('kill -9 during 500 refreshes and logins neither loses nor duplicates a session, and every client continues (ASVS 2.3.3)', async () => {
+it('kill -9 during 500 refreshes and logins neither loses nor duplicates a session or its event, and every client continues (ASVS 2.3.3)', async () => {
   const clients = Array.from({ length: INITIAL_CLIENTS }, () => new Client())
   for (let kill = 0; kill < KILLS; kill += 1) {
     clients.push(...Array.from({ length: CLIENTS_PER_KILL }, () => new Client()))
@@ -104,6 +104,12 @@ it('kill -9 during 500 refreshes and logins neither loses nor duplicates a sessi
   )
   expect(new Set(activeSessions).size).toBe(activeSessions.length)
   expect(activeSessions.length).toBeLessThanOrEqual(sum('logins')) // a login whose response was lost has a session too
+  const { results: started } = await host.db.prepare('SELECT log_id FROM sessions').all()
+  const { results: logins } = await host.db
+    .prepare("SELECT session AS log_id FROM events WHERE event = 'login.succeeded'")
+    .all()
+  const toLines = (rows: unknown[]) => rows.map((row) => JSON.stringify(row)).toSorted()
+  expect(toLines(logins)).toEqual(toLines(started)) // each session has its event, and each event its session
   const check = await host.db.prepare('PRAGMA quick_check').all()
   expect(check.results).toEqual([{ quick_check: 'ok' }])
   console.log(
@@ -111,7 +117,7 @@ it('kill -9 during 500 refreshes and logins neither loses nor duplicates a sessi
   )
 }, 240_000)
 
-it('kill -9 while a password is reset leaves the code valid and the old password, or has done all of it', async () => {
+it('kill -9 while a password is reset leaves the code valid and the old password, or has done all of it and recorded it', async () => {
   const root = { username: 'root', password: 'a tree with many branches' }
   const ada = { username: 'ada', password: 'a cat in a rocket, purring' }
   for (const [user, roles] of [
@@ -147,5 +153,9 @@ it('kill -9 while a password is reset leaves the code valid and the old password
     ada.password = next
     kept += Number(isKept)
   }
+  const { results } = await host.db
+    .prepare("SELECT event FROM events WHERE username = 'ada' AND event = 'password.reset'")
+    .all()
+  expect(results).toHaveLength(KILLS / 2) // one for each password, whether or not its response arrived
   console.log(`${KILLS / 2} kills, ${kept} of them before the password was written`)
 }, 240_000)

@@ -76,6 +76,8 @@ export const hostile: fc.Arbitrary<Hostile> = fc
         '?limit=0&limit=9',
         '?after=1.x',
         '?prefix=%25',
+        '?username=x&event=login.succeeded',
+        '?after=1800000000.000001',
       ),
       fc.constantFrom('/', '//', '/%2e%2e/', '/%', '%00', '/%ff', '/__proto__', ';x', '%2f'),
       fc.webSegment().map((part) => `/${part}`),

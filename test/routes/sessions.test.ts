@@ -56,7 +56,7 @@ describe('GET /sessions', () => {
           created_at: started,
           refreshed_at: started,
           expires_at: started + 604_800,
-          user_agent: 'Firefox '.repeat(100).slice(0, 120),
+          user_agent: 'Firefox '.repeat(100).slice(0, 256),
           country: '',
           current: false,
         },

@@ -383,7 +383,8 @@ it('every change is logged once with the admin, the action and the target, but w
   const by = { level: 'info', username: 'ada', target: 'eve' }
   expect(readEvents()).toEqual([
     expect.objectContaining({ ...by, event: 'user.added', route: '/users' }),
-    expect.objectContaining({ ...by, event: 'user.changed', reason: 'password, roles' }),
+    expect.objectContaining({ ...by, event: 'password.set', route: '/users/:username' }),
+    expect.objectContaining({ ...by, event: 'roles.changed', route: '/users/:username' }),
     expect.objectContaining({ ...by, event: 'session.revoked', reason: 'by an admin' }),
     expect.objectContaining({ ...by, event: 'user.removed', route: '/users/:username' }),
   ])

@@ -86,7 +86,7 @@ export async function resetPassword(
   const clear = await readDevice(isolate, { username, client })
   return withHashSlot(async () => {
     const passwordHash = hashPassword(password, argon2id)
-    const revoked = await redeemCode(db, { codeHash, passwordHash, clear }, now)
+    const revoked = await redeemCode(db, { codeHash, passwordHash, clear, ...client }, now)
     if (!revoked) throw codeInvalid() // used or replaced while the password was hashed
     isolate.revokedSessions.add(revoked)
     return username

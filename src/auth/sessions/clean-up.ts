@@ -1,6 +1,7 @@
-// What the cron trigger deletes: sessions without a valid token, and failures that no longer count.
+// What the cron trigger deletes: sessions without a valid token, failures that no longer count, and old events.
 
 import { deleteCodes } from '../../db/codes.ts'
+import { deleteEvents } from '../../db/events.ts'
 import { DAY_SECONDS, deleteCounters } from '../../db/login-failures.ts'
 import { LOGIN_SECONDS } from '../../db/login-limit.ts'
 import { deleteSessions } from '../../db/sessions.ts'
@@ -11,7 +12,7 @@ import { CLOCK_SKEW_SECONDS } from './revoked-sessions.ts'
 const MAX_BATCHES = 20 // half as many of two statements
 const BATCH_ROWS = 5000
 
-/** Deletes up to 100,000 rows of each table; returns how many in all. */
+/** Deletes up to 100,000 rows of each table, and 25,000 events; returns how many in all. */
 export async function cleanUp({ db, settings }: Isolate, now: number): Promise<number> {
   const before = {
     expiredAt: now - CLOCK_SKEW_SECONDS,
@@ -22,7 +23,9 @@ export async function cleanUp({ db, settings }: Isolate, now: number): Promise<n
   const sessions = await inBatches(MAX_BATCHES, () => deleteSessions(db, before, BATCH_ROWS))
   const codes = await deleteCodes(db, now, BATCH_ROWS)
   const counters = await inBatches(MAX_BATCHES / 2, () => deleteCounters(db, expired, BATCH_ROWS))
-  return sessions + codes + counters
+  const keptSince = now - settings.EVENT_DAYS * DAY_SECONDS
+  const events = await inBatches(MAX_BATCHES / 4, () => deleteEvents(db, keptSince, BATCH_ROWS))
+  return sessions + codes + counters + events
 }
 
 async function inBatches(max: number, deleteBatch: () => Promise<number>): Promise<number> {

@@ -1,7 +1,7 @@
 // Sessions: started by a login, continued by refreshing, revoked by logout or reuse.
 
 import { requireFewLogins } from '../../db/login-limit.ts'
-import { markOthersRevoked, markOwnRevoked, markRevoked } from '../../db/session-revocation.ts'
+import * as revocation from '../../db/session-revocation.ts'
 import {
   countRepeat,
   findSession,
@@ -12,7 +12,7 @@ import {
 } from '../../db/sessions.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
-import { randomId } from '../encoding.ts'
+import { randomId, toLogId } from '../encoding.ts'
 import { keyedHash } from '../keys/key-ring.ts'
 import type { AccessClaims, RefreshClaims } from '../tokens/claims.ts'
 
@@ -28,7 +28,7 @@ export async function startSession(
   { client, ...login }: Omit<Login, 'session'> & { client: ClientInfo },
   now: number,
 ): Promise<Session> {
-  const session = toNewSession(isolate, client)
+  const session = await toNewSession(isolate, client)
   const started = await insertSession(isolate.db, { ...login, session, isLimited: true }, now)
   if (!started) {
     await requireFewLogins(isolate.db, login.user.id, now)
@@ -40,12 +40,11 @@ export async function startSession(
 }
 
 /** Returns what is stored of a session that is about to start. */
-export const toNewSession = (isolate: Isolate, client: ClientInfo): Login['session'] => ({
-  ...lifetimesOf(isolate, randomId()),
-  userAgent: client.userAgent,
-  country: client.country,
-  maxSessions: isolate.settings.MAX_SESSIONS,
-})
+export async function toNewSession(isolate: Isolate, client: ClientInfo) {
+  const lookup = lifetimesOf(isolate, randomId())
+  const logId = await toLogId(lookup.id)
+  return { ...lookup, ...client, logId, maxSessions: isolate.settings.MAX_SESSIONS }
+}
 
 /**
  * How often in a session's life the previous token may be repeated from another network than the one that
@@ -60,13 +59,13 @@ const MAX_FOREIGN_REPEATS = 3
  */
 export async function refreshSession(
   isolate: Isolate,
-  { claims, address }: { claims: RefreshClaims; address: string },
+  { claims, client }: { claims: RefreshClaims; client: ClientInfo },
   now: number,
 ): Promise<{ session: Session; isRepeated: boolean }> {
   const { sid: id } = claims
-  const network = await keyedHash(await isolate.keyRing(), ['network', address])
+  const network = await keyedHash(await isolate.keyRing(), ['network', client.address])
   const rotation = { ...lifetimesOf(isolate, id), generation: generationOf(claims), network }
-  const rotated = await rotateSession(isolate.db, rotation, now)
+  const rotated = await rotateSession(isolate.db, { ...rotation, ...client }, now)
   if (rotated) return { session: rotated, isRepeated: false }
   const session = await checkRefreshToken(isolate, claims, now)
   if (await countRepeat(isolate.db, { id, network }, MAX_FOREIGN_REPEATS))
@@ -80,7 +79,7 @@ async function revokeReused(
   { id: sid, username }: Session,
   { reason, now }: { reason: string; now: number },
 ): Promise<AppError> {
-  const revoked = await revokeSession(isolate, sid, now)
+  const revoked = await revokeSession(isolate, { id: sid, by: 'reuse' }, now)
   return new AppError(revoked ? 'token_reused' : 'token_revoked', { reason, username, sid })
 }
 
@@ -135,9 +134,9 @@ export async function requireLiveSession(
  * Revokes a session, here at once and elsewhere within `REVOCATION_SECONDS`; returns false when it was
  * revoked already.
  */
-export async function revokeSession(isolate: Isolate, id: string, now: number): Promise<boolean> {
-  const revoked = await markRevoked(isolate.db, id, now)
-  isolate.revokedSessions.add([id])
+export async function revokeSession(isolate: Isolate, session: revocation.Revocation, now: number) {
+  const revoked = await revocation.markRevoked(isolate.db, session, now)
+  isolate.revokedSessions.add([session.id])
   return revoked
 }
 
@@ -147,7 +146,7 @@ export async function revokeOtherSessions(
   ownId: string,
   now: number,
 ): Promise<void> {
-  isolate.revokedSessions.add(await markOthersRevoked(isolate.db, ownId, now))
+  isolate.revokedSessions.add(await revocation.markOthersRevoked(isolate.db, ownId, now))
 }
 
 /** Revokes a session of the same user as session `ownId`. Throws `not_found` for any other. */
@@ -156,6 +155,6 @@ export async function revokeOwnSession(
   ids: { id: string; ownId: string },
   now: number,
 ): Promise<void> {
-  if (!(await markOwnRevoked(isolate.db, ids, now))) throw new AppError('not_found')
+  if (!(await revocation.markOwnRevoked(isolate.db, ids, now))) throw new AppError('not_found')
   isolate.revokedSessions.add([ids.id])
 }

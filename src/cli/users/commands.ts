@@ -3,6 +3,7 @@
 import { type Code, createResetCode, inviteUser } from '../../auth/codes/codes.ts'
 import { createUser, removeUser, requireUser, updateUser } from '../../auth/users.ts'
 import type { SessionListResponse, UserResponse } from '../../contract/responses.ts'
+import { listEvents } from '../../db/events.ts'
 import { markEveryoneRevoked } from '../../db/everyone.ts'
 import { listSessions, type SessionEntry } from '../../db/sessions.ts'
 import { listUsers, type User } from '../../db/users.ts'
@@ -26,8 +27,8 @@ export type Options = Target & {
 export type Output = { text: string; json: unknown }
 type Run<Result> = (isolate: Isolate, name: string, options: Options) => Promise<Result>
 type Command = {
-  /** What follows the command: a name, the beginning of names or nothing, or a name or --everyone. */
-  argument: 'name' | 'prefix' | 'name or everyone'
+  /** What follows the command; `prefix` is the beginning of names, or nothing. */
+  argument: 'name' | 'name or nothing' | 'name or everyone' | 'prefix'
   run: Run<Output>
 }
 
@@ -126,6 +127,27 @@ export const COMMANDS: Record<string, Command> = {
     argument: 'name',
     run: (isolate, name, { remove }) =>
       remove ? removeFactors(isolate, name, now()) : showFactors(isolate, name),
+  },
+  events: {
+    argument: 'name or nothing',
+    async run(isolate, name, { limit, after }) {
+      const username = name || undefined
+      const { events, next } = await listEvents(isolate.db, { username, limit, after })
+      if (username && events.length === 0 && !after) await requireUser(isolate, username)
+      const table = toTable(
+        ['time (UTC)', 'user', 'event', 'by', 'country', 'address', 'session'],
+        events.map((event) => [
+          toMinute(event.time),
+          event.username,
+          event.event,
+          event.by ?? '',
+          event.country ?? '',
+          event.address ?? '',
+          event.session ?? '',
+        ]),
+      )
+      return { text: table + toNextHint(next), json: { events, next } }
+    },
   },
   logout: {
     argument: 'name or everyone',

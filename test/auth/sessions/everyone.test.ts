@@ -39,7 +39,15 @@ it('a concurrent refresh with a clock that is behind does not restore a revoked 
   const { access_token: token } = await startSession()
   const id = String(readSegment(token, 1).sid)
   await markEveryoneRevoked(env.DB)
-  const rotation = { id, generation: 0, network: '', idleSeconds: 600, maxSeconds: 600 }
+  const rotation = {
+    id,
+    generation: 0,
+    network: '',
+    address: '',
+    country: '',
+    idleSeconds: 600,
+    maxSeconds: 600,
+  }
   for (const behind of [0, 1, 60, 3600])
     expect(await rotateSession(env.DB, rotation, now() - behind)).toBeUndefined()
 })

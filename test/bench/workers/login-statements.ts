@@ -7,21 +7,24 @@ import { insertSession } from '../../../src/db/sessions.ts'
 const USERS = 8
 const windowSeconds = 86_400
 const counters = ['device', 'pair'].map((key): Counter => [key, 10, windowSeconds])
+const place = { address: '203.0.113.7', country: 'NL' }
 let logins = 0
 
 export default {
   async fetch(_request, { DB }) {
     const now = Math.floor(Date.now() / 1000)
     logins += 1
-    const attempt = { counters, device: 'device', username: `cosmo${logins % USERS}` }
+    const username = `cosmo${logins % USERS}`
+    const attempt = { ...place, counters, device: 'device', username }
     const counted = await countAttempt(DB, attempt, now)
     if (!('user' in counted) || !counted.user) return new Response('no user', { status: 500 })
     const session = {
       id: crypto.randomUUID(),
       idleSeconds: 900,
       maxSeconds: 900,
+      logId: 'Zm9vYmFyYmF6cXV4',
       userAgent: '',
-      country: '',
+      ...place,
       maxSessions: 20,
     }
     const login = { user: counted.user, session, clear: counted.counters, isLimited: true }
