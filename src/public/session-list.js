@@ -21,9 +21,10 @@ export function createSessionList(session, endCurrent) {
   /** @type {string | null} */
   let nextCursor = null
 
-  /** @param {string} [after] */
-  const load = async (after) => {
-    const response = await readResponse(session.fetch(`/sessions${after ? `?after=${after}` : ''}`))
+  /** @param {string} [after] @param {RequestPriority} [priority] low: the user has not asked for it */
+  const load = async (after, priority = 'auto') => {
+    const path = `/sessions${after ? `?after=${after}` : ''}`
+    const response = await readResponse(session.fetch(path, { priority }))
     output.replaceChildren()
     if (response.status !== 200) return showResponse(output, response)
     const { sessions, next } = /** @type {{ sessions: SessionEntry[], next: string | null }} */ (
@@ -39,14 +40,14 @@ export function createSessionList(session, endCurrent) {
   const end = async ({ id, current }) => {
     if (current) return endCurrent()
     const response = await readResponse(session.fetch(`/sessions/${id}`, { method: 'DELETE' }))
-    await load()
+    await load(undefined, 'low')
     showResponse(output, response)
     find('sessions-title', HTMLHeadingElement).focus() // the button was removed
   }
 
-  onClick(find('sessions-reload', HTMLButtonElement), load)
+  onClick(find('sessions-reload', HTMLButtonElement), () => load())
   onClick(more, () => load(nextCursor ?? undefined))
-  return { load: () => load(), clear: () => list.replaceChildren() }
+  return { load: () => load(undefined, 'low'), clear: () => list.replaceChildren() }
 }
 
 /** @param {SessionEntry} entry @param {() => Promise<void>} end */
