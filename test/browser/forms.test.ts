@@ -128,7 +128,7 @@ it('the button that shows a password is inside its field', async ({ open }) => {
 })
 
 it.for(['/', '/docs'])(
-  '%s over plain HTTP leads to HTTPS before a password can be typed, and keeps a code in the link',
+  '%s over plain HTTP leads to HTTPS before a password can be typed, and keeps a code in the link (ASVS 4.1.2)',
   async (path, { open }) => {
     const { context } = await open()
     const sent: string[] = []
