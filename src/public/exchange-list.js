@@ -19,7 +19,13 @@ const NOTES = [
   [/^\/logout\?scope=(session|all)$/, 'It also deleted the cookie with the refresh token.'],
 ]
 /** What a background request is for. @type {Record<string, string>} */
-const PURPOSES = { '/refresh': 'new token', '/sessions': 'sessions', '/signup': 'is sign-up open?' }
+const PURPOSES = {
+  '/refresh': 'new token',
+  '/sessions': 'sessions',
+  '/signup': 'is sign-up open?',
+  '/me/factors': 'second factors',
+  '/me/recovery-codes': 'recovery codes',
+}
 
 /** @param {Exchange} exchange */
 export function showExchange(exchange) {

@@ -5,6 +5,7 @@ import { offerPasswordChoice } from './choose-password.js'
 import { createCopyButton } from './copy.js'
 import { find, onClick } from './dom.js'
 import { showExchange } from './exchange-list.js'
+import { askForCode, createFactors, warnOfFewCodes } from './factors.js'
 import { onSubmit } from './forms.js'
 import { offerOwnEndpoint } from './own-endpoint.js'
 import { createRecordingFetch } from './recording-fetch.js'
@@ -29,6 +30,7 @@ const session = new ClientSession('/', {
   onSignedOut: showSignedOut,
 })
 const sessionList = createSessionList(session, () => endSessions('session'))
+const factors = createFactors(session)
 
 const button = (/** @type {string} */ id) => find(id, HTMLButtonElement)
 const output = (/** @type {string} */ id) => find(id, HTMLParagraphElement)
@@ -42,6 +44,7 @@ const readToken = () => session.tokens?.access_token ?? ''
 
 /** The session that is shown. @type {unknown} */
 let shownSid
+/** @type {Promise<unknown>} */
 let listLoaded = Promise.resolve()
 
 /** @param {import('./session.js').Tokens} tokens */
@@ -55,7 +58,7 @@ function showLogin(tokens) {
   find('change-username', HTMLInputElement).value = String(sub)
   notice.hidden = true
   setLoggedIn(true)
-  listLoaded = sessionList.load()
+  listLoaded = Promise.all([sessionList.load(), factors.load()])
 }
 
 /** @param {string} reason */
@@ -65,6 +68,7 @@ function showSignedOut(reason) {
   setLoggedIn(false)
   clearToken()
   sessionList.clear()
+  factors.clear()
   tokenField.value = ''
   notice.textContent = explainSignOut(reason)
   notice.hidden = false
@@ -125,8 +129,16 @@ for (const scope of /** @type {const} */ (['session', 'others', 'all']))
 
 onSubmit(
   loginForm,
-  ({ username = '', password = '' }) => readResponse(session.login({ username, password })),
-  focusCall,
+  async ({ username = '', password = '', otp = '' }) => {
+    const response = await readResponse(session.login({ username, password, ...(otp && { otp }) }))
+    askForCode(response.code.startsWith('otp_'))
+    return response
+  },
+  (response) => {
+    notice.textContent = warnOfFewCodes(response)
+    notice.hidden = notice.textContent === ''
+    focusCall()
+  },
 )
 button('use-cosmo').hidden = !isLocal
 onClick(button('use-cosmo'), async () => {

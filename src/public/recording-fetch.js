@@ -14,9 +14,10 @@
  */
 
 const TIMEOUT_MS = 15_000
+const MASK = '••••••••'
 /** Fields of a request whose values users type, and fields of a response whose values are issued. */
-const TYPED_SECRETS = ['password', 'current_password', 'new_password', 'code']
-const ISSUED_SECRETS = ['code']
+const TYPED_SECRETS = ['password', 'current_password', 'new_password', 'code', 'otp']
+const ISSUED_SECRETS = ['code', 'codes', 'recovery_codes', 'totp']
 
 /**
  * Creates a `fetch` that reports each exchange.
@@ -63,14 +64,17 @@ function maskBody(body, secrets, indent) {
     const parsed = JSON.parse(body)
     /** @this {unknown} @param {string} name @param {unknown} value */
     function mask(name, value) {
-      const isSecret = this === parsed && secrets.includes(name)
-      return isSecret && typeof value === 'string' && value ? '••••••••' : value
+      return this === parsed && secrets.includes(name) ? hide(value) : value
     }
     return JSON.stringify(parsed, mask, indent)
   } catch {
     return body // not JSON
   }
 }
+
+/** Masks all strings in a value, except empty ones. @param {unknown} value */
+const hide = (value) =>
+  JSON.parse(JSON.stringify(value, (_, part) => (part && typeof part === 'string' ? MASK : part)))
 
 /** @param {string | URL} url @param {RequestInit} init */
 function toCurl(url, { method = 'GET', headers, body }) {

@@ -70,6 +70,7 @@ export function describeResponse({ status, code, body, requestId }) {
   if (status === 503) return 'The API is temporarily unavailable. Try again in a moment.'
   if (status >= 500)
     return `The API failed.${requestId && ` Its log has the details under ${requestId}.`}`
+  if (code === 'token_not_fresh') return 'Log out and in again first: your login is too long ago.'
   if (code === 'code_invalid')
     return 'This link has been used, has expired or was replaced. Ask for a new one.'
   const message = body.message ?? body.msg ?? body.error

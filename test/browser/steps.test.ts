@@ -27,8 +27,9 @@ describe('the page', () => {
       'POST /login 200 OK',
       'GET /protected 401 Unauthorized',
     ])
-    expect(await readBackground(page)).toEqual([
-      'GET /sessions 200 OK',
+    const background = await readBackground(page)
+    expect(background).toContain('GET /sessions 200 OK')
+    expect(background.slice(-2)).toEqual([
       'POST /signup 404 Not Found',
       'POST /refresh 401 Unauthorized',
     ])
