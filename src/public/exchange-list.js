@@ -23,6 +23,7 @@ const PURPOSES = {
   '/refresh': 'new token',
   '/sessions': 'sessions',
   '/signup': 'is sign-up open?',
+  '/me/events': 'recent activity',
   '/me/factors': 'second factors',
   '/me/recovery-codes': 'recovery codes',
 }
@@ -50,7 +51,7 @@ function addToGroup(list, exchange) {
 /** @param {Exchange} exchange */
 function describePurpose({ path, response }) {
   const hadNoCookie = response?.headers.some(([, value]) => value === 'authorization_missing')
-  return hadNoCookie ? 'no earlier login' : (PURPOSES[path] ?? path)
+  return hadNoCookie ? 'no earlier login' : (PURPOSES[path.split('?')[0] ?? ''] ?? path)
 }
 
 /** @param {Exchange} exchange */

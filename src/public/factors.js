@@ -68,6 +68,7 @@ export function createFactors(session) {
   /** @param {Factor} factor */
   const remove = async ({ id }) => {
     const response = await send('DELETE', `/me/factors/${id}`)
+    clear() // the codes may be gone with it
     await load()
     showResponse(output, response)
     find('factors-title', HTMLHeadingElement).focus() // the button was removed

@@ -1,6 +1,7 @@
 // The page: the lesson's steps as buttons, and the account of the logged-in user.
 
 import { isLocal } from './https.js' // first: it leaves plain HTTP
+import { createActivity, describeNews } from './activity.js'
 import { offerPasswordChoice } from './choose-password.js'
 import { createCopyButton } from './copy.js'
 import { find, onClick } from './dom.js'
@@ -31,6 +32,7 @@ const session = new ClientSession('/', {
 })
 const sessionList = createSessionList(session, () => endSessions('session'))
 const factors = createFactors(session)
+const activity = createActivity(session)
 
 const button = (/** @type {string} */ id) => find(id, HTMLButtonElement)
 const output = (/** @type {string} */ id) => find(id, HTMLParagraphElement)
@@ -46,19 +48,22 @@ const readToken = () => session.tokens?.access_token ?? ''
 let shownSid
 /** @type {Promise<unknown>} */
 let listLoaded = Promise.resolve()
+/** @type {ReturnType<typeof activity.load>} */
+let recentEvents = Promise.resolve([])
 
 /** @param {import('./session.js').Tokens} tokens */
 function showLogin(tokens) {
   const { sid, sub } = readClaims(tokens.access_token)
   showToken(tokens)
   tokenField.value = tokens.access_token
-  if (sid === shownSid) return
+  if (sid === shownSid) return void sessionList.load() // its times have changed
   shownSid = sid
   find('username-shown', HTMLElement).textContent = String(sub)
   find('change-username', HTMLInputElement).value = String(sub)
   notice.hidden = true
   setLoggedIn(true)
-  listLoaded = Promise.all([sessionList.load(), factors.load()])
+  recentEvents = activity.load()
+  listLoaded = Promise.all([sessionList.load(), factors.load(), recentEvents])
 }
 
 /** @param {string} reason */
@@ -69,6 +74,7 @@ function showSignedOut(reason) {
   clearToken()
   sessionList.clear()
   factors.clear()
+  activity.clear()
   tokenField.value = ''
   notice.textContent = explainSignOut(reason)
   notice.hidden = false
@@ -134,10 +140,11 @@ onSubmit(
     askForCode(response.code.startsWith('otp_'))
     return response
   },
-  (response) => {
-    notice.textContent = warnOfFewCodes(response)
-    notice.hidden = notice.textContent === ''
+  async (response) => {
     focusCall()
+    const news = describeNews(await recentEvents)
+    notice.textContent = [warnOfFewCodes(response), news].filter(Boolean).join(' ')
+    notice.hidden = notice.textContent === ''
   },
 )
 button('use-cosmo').hidden = !isLocal
