@@ -19,7 +19,7 @@ const WORDS = {
   'recovery_codes.created': ['New recovery codes created', true],
   'roles.changed': ['Roles changed', true],
   'session.reuse_detected': ['Old copy of a refresh token used, its session revoked', true],
-  'session.revoked': ['Sessions ended', false],
+  'session.revoked': ['Session ended', false],
   'user.added': ['Account created', false],
   'user.disabled': ['Account disabled', true],
   'user.enabled': ['Account enabled', true],

@@ -86,6 +86,7 @@ export function createFactors(session) {
   }
 
   onClick(find('factors-add', HTMLButtonElement), async () => {
+    clear() // an enrolment that was not confirmed
     const fields = { factor_type: 'totp', friendly_name: 'Authenticator app' }
     const response = await send('POST', '/me/factors', fields)
     if (response.status !== 201) return showResponse(output, response)
