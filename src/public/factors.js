@@ -124,6 +124,7 @@ export function createFactors(session) {
   const clear = () => {
     codesSection.hidden = true
     form.hidden = true
+    form.reset()
     for (const id of ['codes-list', 'codes-buttons', 'enrol-secret'])
       document.getElementById(id)?.replaceChildren()
     find('enrol-qr', HTMLCanvasElement).width = 0
