@@ -77,6 +77,7 @@ export function describeResponse({ status, code, body, requestId }) {
   if (code === 'code_invalid' && error && typeof error === 'object' && 'code' in error)
     return 'This link has been used, has expired or was replaced. Ask for a new one.'
   const message = body.message ?? body.msg ?? body.error
+  if (message && typeof message === 'object') return 'Correct what is marked.'
   if (typeof message !== 'string') return status < 400 ? 'Done.' : 'The API rejected this.'
   return /[.!?]$/.test(message) ? message : `${message}.`
 }

@@ -116,7 +116,10 @@ describe('too many attempts', () => {
 })
 
 it('a page without JavaScript says so and disables its forms', async ({ browser }) => {
-  const context = await browser.newContext({ javaScriptEnabled: false })
+  const context = await browser.newContext({
+    javaScriptEnabled: false,
+    viewport: { width: 390, height: 844 },
+  })
   const page = await context.newPage()
   await page.goto(origin)
   const notice = page.locator('noscript p')
@@ -126,6 +129,8 @@ it('a page without JavaScript says so and disables its forms', async ({ browser 
     /^API=\S+\ncurl -i \$API\/protected\ncurl \$API\/login --json '\{.+\}'\ncurl \$API\/protected -H /,
   )
   expect(await page.locator('.lesson').isVisible()).toBe(true)
+  for (const part of await page.locator('.lesson, noscript, noscript pre').all())
+    expect(await part.evaluate((shown) => shown.getBoundingClientRect().right)).toBeLessThan(390)
   for (const control of await page.locator('form, button').all())
     expect(await control.isVisible()).toBe(false)
   expect(await page.getByLabel('Password', { exact: true }).isDisabled()).toBe(true)
