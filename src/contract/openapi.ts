@@ -9,8 +9,27 @@ import { toStrict } from './validation.ts'
 
 const SECURITY = {
   bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-  cookie: { type: 'apiKey', in: 'cookie', name: '__Host-latchkey_refresh' },
+  cookie: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-latchkey_refresh',
+    description:
+      'The browser sets it at a login with `"cookie": true` and sends it by itself. There is nothing to enter here.',
+  },
 }
+
+/** The groups of the document in their order, by the beginnings of their paths. */
+const TAGS: [name: string, paths: RegExp, description: string][] = [
+  ['Login', /^\/(login|signup|refresh|logout|reset-password)$/, 'Get tokens, and give them back'],
+  ['Account', /^\/(me|sessions)(\/|$)/, 'What users may see and change of their own'],
+  ['Users', /^\/(users|events)(\/|$)/, 'For admins who have logged in within the last 15 minutes'],
+  ['Service', /^\/(\.well-known|health|ready)(\/|$)/, 'For other services and for monitoring'],
+  ['Guarded endpoints', /^/, 'The examples of the lesson, and your own'],
+]
+const listTags = (path: string) =>
+  TAGS.filter(([, paths]) => paths.test(path))
+    .slice(0, 1)
+    .map(([name]) => name)
 
 const STATUS_DESCRIPTIONS: Record<number, string> = {
   200: 'OK',
@@ -64,6 +83,7 @@ export function describeApi(ownRoutes: OwnRoute[] = []) {
     openapi: '3.1.1',
     info: { title: 'Latchkey', version: '0.1.0', license: { name: 'MIT', identifier: 'MIT' } },
     servers: [{ url: '/' }],
+    tags: TAGS.map(([name, , description]) => ({ name, description })),
     paths,
     components: { securitySchemes: SECURITY },
   }
@@ -87,6 +107,7 @@ function describeOwn({ method, path, isGuarded, body }: OwnRoute) {
   const content = body && { 'application/json': { schema: toJsonSchema(toStrict(body)) } }
   return {
     summary: `${method} ${path}`,
+    tags: listTags(path),
     security: isGuarded ? [{ bearer: [] }] : [],
     parameters: listPathParameters(path),
     ...(content && { requestBody: { required: true, content } }),
@@ -108,6 +129,7 @@ function describe(path: string, operation: Operation) {
   }))
   return {
     summary,
+    tags: listTags(path),
     security: security.map((scheme) => ({ [scheme]: [] })),
     parameters: [...listPathParameters(path), ...inQuery],
     ...(body && { requestBody: { required: true, content: toContent(body, [example.body]) } }),

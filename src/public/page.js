@@ -1,26 +1,38 @@
-// The page: the lesson's three steps as buttons, and the account of the logged-in user.
+// The page: the lesson's steps as buttons, and the account of the logged-in user.
 
+import { isLocal } from './https.js' // first: it leaves plain HTTP
+import { createActivity, describeNews } from './activity.js'
 import { offerPasswordChoice } from './choose-password.js'
+import { createCopyButton } from './copy.js'
 import { find, onClick } from './dom.js'
 import { showExchange } from './exchange-list.js'
+import { askForCode, createFactors, warnOfFewCodes } from './factors.js'
 import { onSubmit } from './forms.js'
+import { offerOwnEndpoint } from './own-endpoint.js'
 import { createRecordingFetch } from './recording-fetch.js'
 import { describeResponse, explainSignOut, readResponse, showResponse } from './responses.js'
 import { createSessionList } from './session-list.js'
 import { ClientSession } from './session.js'
-import { clearToken, readClaims, showToken } from './token.js'
+import { offerSignUp } from './sign-up.js'
+import { markDone, markLoggedIn } from './steps.js'
+import { changeToken, clearToken, describeChange, readClaims, showToken } from './token.js'
 
 /** How long the page waits for its first requests before it enables its buttons. */
 const START_TIMEOUT_MS = 2000
 /** The first exchanges are shown together: one pushing the other down would shift the layout. */
 const { promise: started, resolve: start } = Promise.withResolvers()
 const send = createRecordingFetch((exchange) => void started.then(() => showExchange(exchange)))
+/** Whether the user has asked for a refresh; the session sends others by itself. */
+let asksForRefresh = false
 const session = new ClientSession('/', {
-  fetch: send,
+  fetch: (url, init) =>
+    send(url, url.pathname === '/refresh' && !asksForRefresh ? { ...init, priority: 'low' } : init),
   onTokens: showLogin,
   onSignedOut: showSignedOut,
 })
 const sessionList = createSessionList(session, () => endSessions('session'))
+const factors = createFactors(session)
+const activity = createActivity(session)
 
 const button = (/** @type {string} */ id) => find(id, HTMLButtonElement)
 const output = (/** @type {string} */ id) => find(id, HTMLParagraphElement)
@@ -28,84 +40,119 @@ const notice = output('notice')
 const account = find('account', HTMLDivElement)
 const loggedInPanel = find('logged-in', HTMLDivElement)
 const loginForm = find('login', HTMLFormElement)
+const tokenField = find('changed-token', HTMLTextAreaElement)
+const focusCall = () => button('call-with-token').focus()
+const readToken = () => session.tokens?.access_token ?? ''
 
 /** The session that is shown. @type {unknown} */
 let shownSid
+/** @type {Promise<unknown>} */
 let listLoaded = Promise.resolve()
+/** @type {ReturnType<typeof activity.load>} */
+let recentEvents = Promise.resolve([])
 
 /** @param {import('./session.js').Tokens} tokens */
 function showLogin(tokens) {
   const { sid, sub } = readClaims(tokens.access_token)
   showToken(tokens)
-  if (sid === shownSid) return
+  tokenField.value = tokens.access_token
+  if (sid === shownSid) return void sessionList.load() // its times have changed
   shownSid = sid
   find('username-shown', HTMLElement).textContent = String(sub)
   find('change-username', HTMLInputElement).value = String(sub)
   notice.hidden = true
   setLoggedIn(true)
-  listLoaded = sessionList.load()
+  recentEvents = activity.load()
+  listLoaded = Promise.all([sessionList.load(), factors.load(), recentEvents])
 }
 
 /** @param {string} reason */
 function showSignedOut(reason) {
-  const hidesFocus = document.activeElement?.closest('#account, #logged-in')
+  const losesFocus = document.activeElement?.closest('#account, #logged-in, .needs-token')
   shownSid = undefined
   setLoggedIn(false)
   clearToken()
   sessionList.clear()
+  factors.clear()
+  activity.clear()
+  tokenField.value = ''
   notice.textContent = explainSignOut(reason)
   notice.hidden = false
-  if (hidesFocus) notice.focus()
+  if (losesFocus) notice.focus()
 }
 
 /** @param {boolean} loggedIn */
 function setLoggedIn(loggedIn) {
   for (const result of document.querySelectorAll('.result:not(#call-without-token-result)'))
     result.replaceChildren()
-  markDone('login', loggedIn)
-  if (!loggedIn) markDone('call-with-token', false)
+  markLoggedIn(loggedIn)
   loggedInPanel.hidden = !loggedIn
   account.hidden = !loggedIn
   loginForm.hidden = loggedIn
 }
 
-/** Marks the step that contains this element. @param {string} id @param {boolean} done */
-const markDone = (id, done) =>
-  document.getElementById(id)?.closest('li')?.classList.toggle('done', done)
-
 /** @param {'session' | 'others' | 'all'} scope */
 async function endSessions(scope) {
   const response = await readResponse(session.logout(scope))
-  if (scope === 'others') await sessionList.load()
-  else if (response.status !== 200 && response.status !== 401)
+  if (scope === 'others') {
+    await sessionList.load()
+    showResponse(output('sessions-result'), response)
+  } else if (response.status !== 200 && response.status !== 401)
     notice.textContent = `You are logged out in this page, but the API did not end your session. Reloading the page logs you in again. ${describeResponse(response)}`
-  showResponse(output('logout-result'), response)
 }
 
 onClick(button('call-without-token'), async () => {
   const response = await readResponse(send('/protected'))
   showResponse(output('call-without-token-result'), response)
-  markDone('call-without-token', response.status === 401)
+  markDone('without', response.status === 401)
 })
 onClick(button('call-with-token'), async () => {
   const response = await readResponse(session.fetch('/protected'))
   showResponse(output('call-with-token-result'), response)
-  markDone('call-with-token', response.status === 200)
+  markDone('with', response.status === 200)
 })
+onClick(button('call-with-changed'), async () => {
+  const token = readToken()
+  if (tokenField.value === token) tokenField.value = changeToken(token)
+  const headers = { Authorization: `Bearer ${tokenField.value}` }
+  const response = await readResponse(send('/protected', { headers }))
+  showResponse(output('call-with-changed-result'), response)
+  output('call-with-changed-result').append(describeChange(token, tokenField.value))
+  markDone('changed', response.status === 401)
+})
+offerOwnEndpoint(send, session)
 onClick(button('refresh'), async () => {
+  asksForRefresh = true
   const result = await session.refresh().catch((error) => readResponse(Promise.reject(error)))
+  asksForRefresh = false
   if (typeof result === 'object') showResponse(output('refresh-result'), result)
   else if (result)
     output('refresh-result').textContent = 'Refreshed: a new token for the same session.'
 })
-for (const logoutButton of loggedInPanel.querySelectorAll('button'))
-  onClick(logoutButton, () => endSessions(/** @type {'session'} */ (logoutButton.dataset.scope)))
+button('refresh').after(createCopyButton('Copy token', readToken))
+for (const scope of /** @type {const} */ (['session', 'others', 'all']))
+  onClick(button(`log-out-${scope}`), () => endSessions(scope))
 
 onSubmit(
   loginForm,
-  ({ username = '', password = '' }) => readResponse(session.login({ username, password })),
-  () => button('call-with-token').focus(),
+  async ({ username = '', password = '', otp = '' }) => {
+    const response = await readResponse(session.login({ username, password, ...(otp && { otp }) }))
+    askForCode(response.code.startsWith('otp_'))
+    return response
+  },
+  async (response) => {
+    focusCall()
+    const news = describeNews(await recentEvents)
+    notice.textContent = [warnOfFewCodes(response), news].filter(Boolean).join(' ')
+    notice.hidden = notice.textContent === ''
+  },
 )
+button('use-cosmo').hidden = !isLocal
+onClick(button('use-cosmo'), async () => {
+  find('username', HTMLInputElement).value = 'cosmo'
+  find('password', HTMLInputElement).value = 'space-corgi'
+  button('send-login').focus()
+})
 onSubmit(
   find('change', HTMLFormElement),
   async ({ current_password = '', new_password = '' }) => {
@@ -118,6 +165,7 @@ onSubmit(
 
 offerPasswordChoice(send, (username) => {
   find('username', HTMLInputElement).value = username
+  if (!session.tokens) markLoggedIn(false)
   notice.textContent = `The password of ${username} is set. Log in with it.`
   notice.hidden = false
   find('password', HTMLInputElement).focus()
@@ -125,10 +173,11 @@ offerPasswordChoice(send, (username) => {
 
 /** Continues a session from before a reload, or from another tab. */
 async function resumeSession() {
-  await session.refresh().catch(async (error) => {
+  const loggedIn = await session.refresh().catch(async (error) => {
     notice.textContent = describeResponse(await readResponse(Promise.reject(error)))
     notice.hidden = false
   })
+  if (loggedIn !== undefined) await offerSignUp(session, send, focusCall)
   await listLoaded
 }
 
@@ -138,5 +187,5 @@ await Promise.race([
   new Promise((resolve) => setTimeout(resolve, START_TIMEOUT_MS)),
 ])
 start(undefined)
-for (const control of document.querySelectorAll('#call-without-token, #call-with-token, fieldset'))
+for (const control of document.querySelectorAll('#call-without-token, fieldset'))
   control.removeAttribute('disabled')

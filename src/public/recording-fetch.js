@@ -1,4 +1,4 @@
-// Records every request of the page and its response, without passwords and tokens.
+// Records every request of the page and its response, without what is secret in them.
 
 /** @typedef {[name: string, value: string][]} HeaderPairs */
 /**
@@ -8,11 +8,16 @@
  * @property {HeaderPairs} headers
  * @property {string} body
  * @property {number} milliseconds
+ * @property {boolean} isBackground Whether the page sent it without being asked.
+ * @property {string} curl The command that sends it again, with its token but without passwords.
  * @property {{ status: number, headers: HeaderPairs, body: string }} [response] Missing if there was none.
  */
 
 const TIMEOUT_MS = 15_000
-const SECRET_FIELDS = new Set(['password', 'current_password', 'new_password', 'code'])
+const MASK = '••••••••'
+/** Fields of a request whose values users type, and fields of a response whose values are issued. */
+const TYPED_SECRETS = ['password', 'current_password', 'new_password', 'code', 'otp']
+const ISSUED_SECRETS = ['code', 'codes', 'recovery_codes', 'totp']
 
 /**
  * Creates a `fetch` that reports each exchange.
@@ -28,13 +33,15 @@ export function createRecordingFetch(onExchange) {
         method: init.method ?? 'GET',
         path: pathname + search,
         headers: readHeaders(new Headers(init.headers)),
-        body: formatBody(typeof init.body === 'string' ? init.body : ''),
+        body: shortenTokens(maskBody(init.body, TYPED_SECRETS, 2)),
+        isBackground: init.priority === 'low',
+        curl: toCurl(url, init),
         milliseconds: Math.round(performance.now() - startedAt),
         ...(response && { response }),
       })
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), ...init })
-      const body = formatBody(await response.clone().text())
+      const body = shortenTokens(maskBody(await response.clone().text(), ISSUED_SECRETS, 2))
       record({ status: response.status, headers: readHeaders(response.headers), body })
       return response
     } catch (error) {
@@ -47,17 +54,40 @@ export function createRecordingFetch(onExchange) {
 /** @param {Headers} headers @returns {HeaderPairs} */
 const readHeaders = (headers) => [...headers].map(([name, value]) => [name, shortenTokens(value)])
 
-/** Indents JSON and masks its passwords and codes, but not errors about them. @param {string} body */
-function formatBody(body) {
+/**
+ * Masks fields of a JSON object, but no error about a field of that name.
+ * @param {unknown} body @param {string[]} secrets @param {number} [indent]
+ */
+function maskBody(body, secrets, indent) {
+  if (typeof body !== 'string') return ''
   try {
-    /** @param {string} name @param {unknown} value */
-    const mask = (name, value) =>
-      SECRET_FIELDS.has(name) && typeof value === 'string' ? '••••••••' : value
-    return shortenTokens(JSON.stringify(JSON.parse(body), mask, 2))
+    const parsed = JSON.parse(body)
+    /** @this {unknown} @param {string} name @param {unknown} value */
+    function mask(name, value) {
+      return this === parsed && secrets.includes(name) ? hide(value) : value
+    }
+    return JSON.stringify(parsed, mask, indent)
   } catch {
-    return shortenTokens(body) // not JSON
+    return body // not JSON
   }
 }
+
+/** Masks all strings in a value, except empty ones. @param {unknown} value */
+const hide = (value) =>
+  JSON.parse(JSON.stringify(value, (_, part) => (part && typeof part === 'string' ? MASK : part)))
+
+/** @param {string | URL} url @param {RequestInit} init */
+function toCurl(url, { method = 'GET', headers, body }) {
+  const words = ['curl -i', quote(new URL(url, location.href).href)]
+  if (method !== (body ? 'POST' : 'GET')) words.push('-X', method)
+  for (const [name, value] of new Headers(headers))
+    if (name !== 'content-type') words.push('-H', quote(`${name}: ${value}`))
+  if (body) words.push('--json', quote(maskBody(body, TYPED_SECRETS)))
+  return words.join(' ')
+}
+
+/** Quotes a word for a POSIX shell. @param {string} word */
+const quote = (word) => `'${word.replaceAll("'", String.raw`'\''`)}'`
 
 /** Cuts tokens short, so that none can be copied from a screenshot. @param {string} value */
 const shortenTokens = (value) =>

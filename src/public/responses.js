@@ -17,11 +17,13 @@ import { readErrorCode } from './error-codes.js'
 const STATUS_NAMES = {
   0: 'No response',
   200: 'OK',
+  201: 'Created',
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   429: 'Too Many Requests',
@@ -70,9 +72,12 @@ export function describeResponse({ status, code, body, requestId }) {
   if (status === 503) return 'The API is temporarily unavailable. Try again in a moment.'
   if (status >= 500)
     return `The API failed.${requestId && ` Its log has the details under ${requestId}.`}`
-  if (code === 'code_invalid')
+  if (code === 'token_not_fresh') return 'Log out and in again first: your login is too long ago.'
+  const { error } = body
+  if (code === 'code_invalid' && error && typeof error === 'object' && 'code' in error)
     return 'This link has been used, has expired or was replaced. Ask for a new one.'
   const message = body.message ?? body.msg ?? body.error
+  if (message && typeof message === 'object') return 'Correct what is marked.'
   if (typeof message !== 'string') return status < 400 ? 'Done.' : 'The API rejected this.'
   return /[.!?]$/.test(message) ? message : `${message}.`
 }
@@ -98,6 +103,28 @@ const TO_SECOND = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeSt
 /** @param {number} seconds Unix time @param {'minute' | 'second'} [precision] */
 export const formatTime = (seconds, precision = 'minute') =>
   (precision === 'minute' ? TO_MINUTE : TO_SECOND).format(seconds * 1000)
+
+const AGO = new Intl.RelativeTimeFormat('en-GB', { numeric: 'auto' })
+const TIME_OF_DAY = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' })
+const DAY_MS = 86_400_000
+const WEEK_DAYS = 7
+
+/** Returns `5 minutes ago`, `yesterday at 18:02`, or a date. @param {number} seconds Unix time */
+export function formatRelative(seconds) {
+  const [then, now] = [new Date(seconds * 1000), new Date()]
+  const minutes = Math.round((now.getTime() - then.getTime()) / 60_000)
+  if (minutes < 1) return 'just now'
+  if (minutes < 60) return AGO.format(-minutes, 'minute')
+  // A day with a change of the clock has 23 or 25 hours.
+  const days = Math.round((now.setHours(0, 0, 0, 0) - new Date(then).setHours(0, 0, 0, 0)) / DAY_MS)
+  if (days >= WEEK_DAYS) return formatTime(seconds)
+  return `${AGO.format(-days, 'day')} at ${TIME_OF_DAY.format(then)}`
+}
+
+const COUNTRIES = new Intl.DisplayNames('en', { type: 'region' })
+
+/** Returns the name of a country by its ISO 3166 code; other codes as they are. @param {string} code */
+export const nameCountry = (code) => (/^[A-Z]{2}$/.test(code) ? (COUNTRIES.of(code) ?? code) : code)
 
 /** Returns `14:05`, or `2:14:05` from one hour. @param {number} seconds */
 export function formatDuration(seconds) {

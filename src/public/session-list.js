@@ -1,7 +1,7 @@
 // Lists the user's sessions, each with a button that ends it.
 
 import { el, find, onClick } from './dom.js'
-import { formatTime, readResponse, showResponse } from './responses.js'
+import { formatRelative, formatTime, nameCountry, readResponse, showResponse } from './responses.js'
 
 /** @typedef {import('./session.js').ClientSession} ClientSession */
 /** @typedef {{ id: string, created_at: number, refreshed_at: number, expires_at: number, user_agent: string, country: string, current: boolean }} SessionEntry */
@@ -11,7 +11,6 @@ const BROWSERS = ['Edg', 'OPR', 'Firefox', 'Chrome', 'Safari']
 const SYSTEMS = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac', 'CrOS', 'Linux']
 /** @type {Record<string, string>} */
 const NAMES = { Edg: 'Edge', OPR: 'Opera', Mac: 'macOS', CrOS: 'ChromeOS' }
-const COUNTRIES = new Intl.DisplayNames('en', { type: 'region' })
 
 /** @param {ClientSession} session @param {() => Promise<void>} endCurrent ends the page's own session */
 export function createSessionList(session, endCurrent) {
@@ -21,9 +20,10 @@ export function createSessionList(session, endCurrent) {
   /** @type {string | null} */
   let nextCursor = null
 
-  /** @param {string} [after] */
-  const load = async (after) => {
-    const response = await readResponse(session.fetch(`/sessions${after ? `?after=${after}` : ''}`))
+  /** @param {string} [after] @param {RequestPriority} [priority] low: the user has not asked for it */
+  const load = async (after, priority = 'auto') => {
+    const path = `/sessions${after ? `?after=${after}` : ''}`
+    const response = await readResponse(session.fetch(path, { priority }))
     output.replaceChildren()
     if (response.status !== 200) return showResponse(output, response)
     const { sessions, next } = /** @type {{ sessions: SessionEntry[], next: string | null }} */ (
@@ -32,27 +32,28 @@ export function createSessionList(session, endCurrent) {
     nextCursor = next
     more.hidden = next === null
     if (!after) list.replaceChildren()
-    list.append(...sessions.map((entry) => renderEntry(entry, () => end(entry))))
+    const sorted = sessions.toSorted((one, other) => Number(other.current) - Number(one.current))
+    list.append(...sorted.map((entry) => renderEntry(entry, () => end(entry))))
   }
 
   /** @param {SessionEntry} entry */
   const end = async ({ id, current }) => {
     if (current) return endCurrent()
     const response = await readResponse(session.fetch(`/sessions/${id}`, { method: 'DELETE' }))
-    await load()
+    await load(undefined, 'low')
     showResponse(output, response)
     find('sessions-title', HTMLHeadingElement).focus() // the button was removed
   }
 
-  onClick(find('sessions-reload', HTMLButtonElement), load)
+  onClick(find('sessions-reload', HTMLButtonElement), () => load())
   onClick(more, () => load(nextCursor ?? undefined))
-  return { load: () => load(), clear: () => list.replaceChildren() }
+  return { load: () => load(undefined, 'low'), clear: () => list.replaceChildren() }
 }
 
 /** @param {SessionEntry} entry @param {() => Promise<void>} end */
 function renderEntry(entry, end) {
   const name = nameDevice(entry.user_agent)
-  const country = /^[A-Z]{2}$/.test(entry.country) ? COUNTRIES.of(entry.country) : entry.country
+  const country = nameCountry(entry.country)
   const button = /** @type {HTMLButtonElement} */ (el('button', { type: 'button' }, 'End'))
   const createdAt = formatTime(entry.created_at)
   button.setAttribute('aria-label', `End the session of ${name} since ${createdAt}`)
@@ -69,7 +70,7 @@ function renderEntry(entry, end) {
       el(
         'p',
         { class: 'times' },
-        `Since ${createdAt}, last refreshed ${formatTime(entry.refreshed_at)}.`,
+        `Logged in ${formatRelative(entry.created_at)}, last refreshed ${formatRelative(entry.refreshed_at)}.`,
       ),
       el('p', { class: 'times' }, `Expires ${formatTime(entry.expires_at)} unless refreshed.`),
     ),

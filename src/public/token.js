@@ -24,7 +24,6 @@ const CLAIM_LABELS = {
   iat: 'Issued',
   exp: 'Expires',
 }
-const TIME_CLAIMS = new Set(['auth_time', 'iat', 'exp'])
 const WARNING_SECONDS = 60
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -35,29 +34,27 @@ export const readClaims = (token) => decode(token.split('.')[1] ?? '')
 
 /** @param {Tokens} tokens */
 export function showToken({ access_token: token, expires_in: seconds }) {
-  const [header = '', claims = '', signature = ''] = token.split('.')
-  find('token', HTMLDivElement).replaceChildren(
-    el(
-      'pre',
-      { class: 'raw' },
-      el('span', { class: 'part-header' }, header),
-      '.',
-      el('span', { class: 'part-claims' }, claims),
-      '.',
-      el('span', { class: 'part-signature' }, signature),
-    ),
-    el('h3', { class: 'part-header' }, 'Header'),
-    renderClaims(decode(header)),
-    el('h3', { class: 'part-claims' }, 'Claims'),
-    renderClaims(decode(claims)),
-    el('h3', { class: 'part-signature' }, 'Signature'),
-    el(
-      'p',
-      {},
-      'Created with a key that only the API has. If you change one character above, it no longer matches.',
-    ),
-  )
+  const parts = token.split('.')
+  const output = find('token', HTMLDivElement)
+  output.replaceChildren(find('token-parts', HTMLTemplateElement).content.cloneNode(true))
+  for (const [index, span] of output.querySelectorAll('.raw span').entries())
+    span.append(parts[index] ?? '')
+  for (const [index, list] of output.querySelectorAll('dl').entries())
+    list.append(...renderClaims(decode(parts[index] ?? '')))
   startCountdown(seconds)
+}
+
+/** Replaces one character in the middle of the claims. @param {string} token */
+export function changeToken(token) {
+  const [header = '', claims = ''] = token.split('.')
+  const index = header.length + 1 + Math.floor(claims.length / 2)
+  return token.slice(0, index) + (token[index] === 'A' ? 'B' : 'A') + token.slice(index + 1)
+}
+
+/** Says which character was changed first. @param {string} token @param {string} changed */
+export function describeChange(token, changed) {
+  const index = [...token].findIndex((char, at) => char !== changed[at])
+  return index < 0 ? '' : ` Character ${index + 1} was “${token[index]}”, now “${changed[index]}”.`
 }
 
 export function clearToken() {
@@ -93,22 +90,18 @@ function decode(part) {
 
 /** @param {Claims} claims */
 const renderClaims = (claims) =>
-  el(
-    'dl',
-    {},
-    ...Object.entries(claims).map(([name, value]) =>
-      el(
-        'div',
-        {},
-        el('dt', {}, el('code', {}, name), el('span', {}, CLAIM_LABELS[name] ?? '')),
-        el('dd', {}, formatClaim(name, value)),
-      ),
+  Object.entries(claims).map(([name, value]) =>
+    el(
+      'div',
+      {},
+      el('dt', {}, el('code', {}, name), el('span', {}, CLAIM_LABELS[name] ?? '')),
+      el('dd', {}, formatClaim(name, value)),
     ),
   )
 
 /** @param {string} name @param {unknown} value */
 function formatClaim(name, value) {
-  if (TIME_CLAIMS.has(name)) return formatTime(Number(value), 'second')
+  if (['auth_time', 'iat', 'exp'].includes(name)) return formatTime(Number(value), 'second')
   if (Array.isArray(value)) return value.join(', ') || 'none'
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

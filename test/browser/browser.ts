@@ -113,6 +113,21 @@ async function expectNothingStored(page: Page): Promise<void> {
   expect(stored).toEqual(nothing)
 }
 
+/** Serves the Worker at this origin too, as a deployed one. */
+export const DEPLOYED = 'https://latchkey.test'
+
+/** Opens the page as on a deployed Worker, from this address. */
+export async function openDeployed(context: BrowserContext, url = DEPLOYED): Promise<Page> {
+  await context.route(`${DEPLOYED}/**`, async (route) => {
+    const { pathname, search } = new URL(route.request().url())
+    await route.fulfill({ response: await route.fetch({ url: `${origin}${pathname}${search}` }) })
+  })
+  const page = await context.newPage()
+  foreignPages.add(page)
+  await page.goto(url)
+  return page
+}
+
 export const COSMO = { username: 'cosmo', password: 'space-corgi' }
 
 export async function fillLogin(page: Page, { username, password } = COSMO): Promise<void> {
@@ -142,23 +157,33 @@ export async function clickAndWait(page: Page, name: string | RegExp): Promise<v
   await expect.poll(() => page.locator('[aria-disabled=true]').count()).toBe(0)
 }
 
-/** Returns the list of requests, newest first: `GET /protected 200 OK`. */
-export async function readExchanges(page: Page): Promise<string[]> {
-  const lines = await page.locator('#exchanges > li > details > summary').allInnerTexts()
-  return lines.map((line) => line.replaceAll(/\s+/g, ' ').replace(/ \d+ ms$/, ''))
+/** Returns the list of requests that the user has asked for, newest first: `GET /protected 200 OK`. */
+export const readExchanges = (page: Page) =>
+  readSummaries(page, '#exchanges > li:not(.background) > details > summary')
+
+/** Returns the requests that the page has sent by itself, newest first. */
+export const readBackground = (page: Page) =>
+  readSummaries(page, '#exchanges .background li > details > summary')
+
+async function readSummaries(page: Page, selector: string): Promise<string[]> {
+  const all = await page.locator(selector).all()
+  const lines = await Promise.all(all.map(async (one) => (await one.textContent()) ?? ''))
+  return lines.map((line) => line.replace(/(?=[1-5]\d\d |No response)/, ' ').replace(/\d+ ms$/, ''))
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** Returns all violations that axe-core finds. The CSP must be bypassed to inject it. */
-export async function findViolations(page: Page) {
+/** Returns all violations that axe-core finds in a part. The CSP must be bypassed to inject it. */
+export async function findViolations(page: Page, part = 'html') {
   await page.evaluate(axe)
-  return page.evaluate(async () => {
+  return page.evaluate(async (selector) => {
     type Found = { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }
-    const { axe: checker } = globalThis as unknown as { axe: { run(): Promise<Found> } }
-    const { violations } = await checker.run()
+    const { axe: checker } = globalThis as unknown as {
+      axe: { run(where: string): Promise<Found> }
+    }
+    const { violations } = await checker.run(selector)
     return violations.flatMap(({ id, nodes }) =>
       nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
     )
-  })
+  }, part)
 }

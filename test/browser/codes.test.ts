@@ -47,7 +47,7 @@ describe('an invitation', () => {
       })
       await page.keyboard.type('short')
       await page.keyboard.press('Enter')
-      await page.locator('#choose-form').getByText('Shorter than minimum length 15.').waitFor()
+      await page.locator('#choose-form').getByText('At least 15 characters.').waitFor()
       expect(await findViolations(page)).toEqual([])
       await field.fill('a cat in a rocket, purring')
       await page.keyboard.press('Enter')

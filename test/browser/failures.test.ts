@@ -25,7 +25,7 @@ describe('an API that does not respond', () => {
     await context.route(isApiUrl, (route) => route.abort('connectionrefused'))
     await page.reload()
     await page.getByRole('alert').getByText(NO_RESPONSE).waitFor()
-    expect(await page.getByRole('heading', { name: 'Three steps' }).isVisible()).toBe(true)
+    expect(await page.getByRole('heading', { name: 'A guarded endpoint' }).isVisible()).toBe(true)
     expect(await callGuarded(page, 'without a token')).toContain(`No response ${NO_RESPONSE}`)
     expect((await readExchanges(page))[0]).toBe('GET /protected No response')
     await fillLogin(page)
@@ -45,7 +45,7 @@ describe('an API that does not respond', () => {
     await clickAndWait(page, 'Refresh now')
     expect(await page.locator('#refresh-result').innerText()).toContain(NO_RESPONSE)
     expect(await page.getByText('You are logged in as cosmo.').isVisible()).toBe(true)
-    await page.getByRole('button', { name: 'Log out here' }).click()
+    await page.getByRole('button', { name: 'Log out', exact: true }).click()
     const notice = page.getByRole('alert').getByText('Reloading the page logs you in again')
     await notice.waitFor()
     expect(problems.splice(0)).toEqual([CONNECTION_REFUSED, CONNECTION_REFUSED, CONNECTION_REFUSED])
@@ -100,12 +100,12 @@ describe('too many attempts', () => {
     const result = page.locator('#login [role=status]')
     await result.getByText('Try again in').waitFor()
     expect(await result.innerText()).toMatch(
-      /^429 Too Many Requests .+ Try again in (1:00|0:5\d)\.$/,
+      /^429 Too Many Requests Too many attempts for nobody from here\. Try again in (1:00|0:5\d), or use another name\.$/,
     )
     expect(await button.getAttribute('aria-disabled')).toBe('true')
     expect(await result.getByRole('timer').getAttribute('aria-live')).toBe('off')
     await context.clock.fastForward('00:30')
-    expect(await result.innerText()).toMatch(/Try again in 0:(30|2\d)\.$/)
+    expect(await result.innerText()).toMatch(/Try again in 0:(30|2\d), or/)
     const sent = await page.locator('#exchanges > li').count()
     await page.getByLabel('Password', { exact: true }).press('Enter')
     expect(await page.locator('#exchanges > li').count()).toBe(sent)
@@ -116,12 +116,23 @@ describe('too many attempts', () => {
 })
 
 it('a page without JavaScript says so and disables its forms', async ({ browser }) => {
-  const context = await browser.newContext({ javaScriptEnabled: false })
+  const context = await browser.newContext({
+    javaScriptEnabled: false,
+    viewport: { width: 390, height: 844 },
+  })
   const page = await context.newPage()
   await page.goto(origin)
   const notice = page.locator('noscript p')
   expect(await notice.innerText()).toContain('needs JavaScript')
   expect(await notice.evaluate((shown) => shown.getBoundingClientRect().height)).toBeGreaterThan(0)
+  expect(await page.locator('noscript pre').innerText()).toMatch(
+    /^API=\S+\ncurl -i \$API\/protected\ncurl \$API\/login --json '\{.+\}'\ncurl \$API\/protected -H /,
+  )
+  expect(await page.locator('.lesson').isVisible()).toBe(true)
+  for (const part of await page.locator('.lesson, noscript, noscript pre').all())
+    expect(await part.evaluate((shown) => shown.getBoundingClientRect().right)).toBeLessThan(390)
+  for (const control of await page.locator('form, button').all())
+    expect(await control.isVisible()).toBe(false)
   expect(await page.getByLabel('Password', { exact: true }).isDisabled()).toBe(true)
   // If a form were submitted anyway, GET would put the password into the URL.
   for (const form of await page.locator('form').all())

@@ -33,10 +33,25 @@ export async function setup(vitest: TestProject) {
     )
     return undefined
   }
+  const { project, url, stop } = await serve()
+  const { code, stderr } = await project.run('users', ['add', ADA.username], ADA.password)
+  if (code !== 0) throw new Error(stderr)
+  const root = await project.run(
+    'users',
+    ['add', 'root', '--role', 'admin'],
+    'a tree with many branches',
+  )
+  if (root.code !== 0) throw new Error(root.stderr)
+  vitest.provide('origin', url)
+  return stop
+}
+
+/** Starts `npm run dev` in a copy of the project, whose settings `configure` may change. */
+export async function serve(configure = (settings: string) => settings) {
   const project = createProject()
   // Tests log in more often than a user.
   const settings = readFileSync('wrangler.toml', 'utf8').replace('limit = 30,', 'limit = 100000,')
-  project.write('wrangler.toml', settings)
+  project.write('wrangler.toml', configure(settings))
   const port = await findFreePort()
   const dev = project.start('dev', ['--port', String(port)])
   let output = ''
@@ -46,20 +61,12 @@ export async function setup(vitest: TestProject) {
     if (dev.exitCode !== null) throw new Error(output)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  const { code, stderr } = await project.run('users', ['add', ADA.username], ADA.password)
-  if (code !== 0) throw new Error(stderr)
-  const root = await project.run(
-    'users',
-    ['add', 'root', '--role', 'admin'],
-    'a tree with many branches',
-  )
-  if (root.code !== 0) throw new Error(root.stderr)
-  vitest.provide('origin', `http://localhost:${port}`)
-  return async () => {
+  const stop = async () => {
     dev.kill('SIGTERM')
     await once(dev, 'close')
     rmSync(project.folder, { recursive: true }) // created before the tests' temporary folder
   }
+  return { project, url: `http://localhost:${port}`, stop }
 }
 
 /** Returns a port that is free now. */

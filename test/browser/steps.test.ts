@@ -2,7 +2,15 @@
 
 import { describe, expect } from 'vitest'
 
-import { COSMO, fillLogin, it, logInOnPage, readExchanges, callGuarded } from './browser.ts'
+import {
+  COSMO,
+  fillLogin,
+  it,
+  logInOnPage,
+  readBackground,
+  readExchanges,
+  callGuarded,
+} from './browser.ts'
 
 describe('the page', () => {
   it('shows a 401, logs in, and shows a 200 for the same request', async ({ open }) => {
@@ -16,9 +24,13 @@ describe('the page', () => {
     )
     expect(await readExchanges(page)).toEqual([
       'GET /protected 200 OK',
-      'GET /sessions 200 OK',
       'POST /login 200 OK',
       'GET /protected 401 Unauthorized',
+    ])
+    const background = await readBackground(page)
+    expect(background).toContain('GET /sessions 200 OK')
+    expect(background.slice(-2)).toEqual([
+      'POST /signup 404 Not Found',
       'POST /refresh 401 Unauthorized',
     ])
     expect(await callGuarded(page, 'without a token')).toContain('Missing Authorization Header')

@@ -1,0 +1,20 @@
+// A button that copies text to the clipboard, and says so.
+
+import { el, onClick } from './dom.js'
+
+const SHOWN_MS = 2000
+
+/** @param {string} label @param {() => string} read */
+export function createCopyButton(label, read) {
+  const button = /** @type {HTMLButtonElement} */ (el('button', { type: 'button' }, label))
+  button.classList.add('quiet')
+  onClick(button, async () => {
+    const copied = navigator.clipboard.writeText(read())
+    button.textContent = await copied.then(
+      () => 'Copied',
+      () => 'Not copied: the browser denied it', // no permission, or the page has lost the focus
+    )
+    setTimeout(() => (button.textContent = label), SHOWN_MS)
+  })
+  return button
+}
