@@ -18,8 +18,9 @@ export const askForPassword = (isolate: Isolate, username: string): Promise<stri
     validate: (password) => validateNewPassword(isolate, password, username),
   })
 
-/** Throws what `add` would report, before anybody types a password twice. */
+/** Throws what `createUser` would report, before anybody types a password twice. */
 export async function requireFreeName({ db }: Isolate, username: string): Promise<void> {
+  if (!process.stdin.isTTY) return // nobody types, so one query less
   throwFieldErrors({ username: validateUsername(username) })
   const existing = await findUsers(db, JSON.stringify([foldUsername(username)]))
   if (existing.length > 0) throw new AppError('username_taken')
