@@ -104,6 +104,9 @@ export const CodeCountResponse = z.strictObject({ total: z.int(), remaining: z.i
 /** What can happen to an account. The names are those of the log. */
 export const EVENTS = [
   'code.created',
+  'factor.added',
+  'factor.disabled',
+  'factor.removed',
   'login.limited',
   'login.succeeded',
   'password.changed',

@@ -65,7 +65,7 @@ export async function verifyFactor(
 ): Promise<string[]> {
   const revoke = `UPDATE sessions SET revoked_at = ?2
     WHERE user_id = ${ENROLLING} AND id <> ?1 AND revoked_at IS NULL RETURNING id`
-  const verify = `UPDATE factors SET verified_at = ?2, last_step = ?4
+  const verify = `UPDATE factors SET verified_at = ?2, last_step = ?4, verified_by = ?1
     WHERE id = ?3 AND user_id = ${ENROLLING} RETURNING id`
   const [revoked, , verified] = await runBatch(db, [
     prepare(db, revoke, [sid, now, id]),
@@ -97,10 +97,14 @@ export async function replaceCodes(
 
 /** Removes a factor. A trigger removes the recovery codes with the last one. Throws `not_found`. */
 export async function deleteFactor(db: D1Database, { sid, id }: Own, now: number): Promise<void> {
-  const sql = `DELETE FROM factors WHERE id = ?3 AND user_id = (SELECT user_id FROM ${OF_SESSION})
-    RETURNING id`
-  const rows = await select(db, sql, [sid, now, id])
-  if (rows.length === 0) throw new AppError('not_found')
+  const own = `FROM factors WHERE id = ?3 AND user_id = (SELECT user_id FROM ${OF_SESSION})`
+  const record = `INSERT INTO new_events (event, user_id, by_session)
+    SELECT 'factor.removed', user_id, ?1 ${own} AND verified_at IS NOT NULL`
+  const [, deleted] = await runBatch(db, [
+    prepare(db, record, [sid, now, id]),
+    prepare(db, `DELETE ${own} RETURNING id`, [sid, now, id]),
+  ])
+  if (deleted?.results.length === 0) throw new AppError('not_found')
 }
 
 /** Returns how many recovery codes a user has, and how many are left. */

@@ -102,8 +102,11 @@ const REVOKE_SESSIONS = `UPDATE sessions
   WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND revoked_at IS NULL
     AND ${MAY_CHANGE} RETURNING id`
 
-const DELETE_FACTORS = `DELETE FROM factors
+const FACTORS = `FROM factors
   WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND ${MAY_CHANGE}`
+const RECORD_FACTORS = `INSERT INTO new_events (event, user_id, by_session)
+  SELECT DISTINCT 'factor.removed', user_id, ?3 ${FACTORS} AND verified_at IS NOT NULL`
+const REMOVE_FACTORS = [RECORD_FACTORS, `DELETE ${FACTORS}`]
 
 type Change = Target & {
   sql: string
@@ -125,7 +128,7 @@ async function applyChange(
   const results = await runAsActor(db, conditions, [
     ...(change.record ? [prepare(db, change.record, conditions)] : []),
     // First: the sessions of a removed user could not be found.
-    ...(change.removeFactors ? [prepare(db, DELETE_FACTORS, conditions)] : []),
+    ...(change.removeFactors ? REMOVE_FACTORS : []).map((one) => prepare(db, one, conditions)),
     ...(change.onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
     prepare(db, sql, [...conditions, ...values]),
     selectUser(db, username),

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 
 import { EVENTS, type EventsResponse } from '../../src/contract/responses.ts'
 import { COSMO, addUser, logged, now, startSession } from '../helpers.ts'
+import { enrol } from '../auth/factors/enrolled.ts'
 import { createIsolate } from '../isolates.ts'
 
 const ADA = { username: 'ada', password: 'analytical engine' }
@@ -66,8 +67,12 @@ async function doEverything() {
   await send('POST', '/refresh', tokens.refresh_token)
   await send('POST', '/logout', await logIn({ ...COSMO, password: NEW_PASSWORD }))
   for (let n = 0; n < 12; n += 1) await send('POST', '/login', '', { ...COSMO, password: `${n}` })
+  const { secret } = await enrol(eve)
+  await env.DB.prepare('UPDATE factors SET wrong_codes = 99').run()
+  await send('POST', '/login', '', { ...eve, otp: '000000' })
+  await send('DELETE', '/users/eve/factors', admin)
   await send('DELETE', '/users/eve', admin)
-  return [COSMO.password, NEW_PASSWORD, eve.password, code, old, admin, newest]
+  return [secret, COSMO.password, NEW_PASSWORD, eve.password, code, old, admin, newest]
 }
 
 const idsOf = ({ events }: EventsResponse) => events.map(({ id }) => id)
@@ -221,6 +226,25 @@ describe('GET /events', () => {
     expect((await isolate.get('/events', admin)).status).toBe(401)
     expect((await isolate.get('/me/events', admin)).status).toBe(200)
   })
+})
+
+it('a second factor that is added, removed or disabled is an event, with who did it (ASVS 6.3.7)', async () => {
+  const { tokens, id } = await enrol()
+  await send('DELETE', `/me/factors/${id}`, tokens.access_token)
+  const again = await enrol()
+  await env.DB.prepare('UPDATE factors SET wrong_codes = 99').run()
+  await send('POST', '/login', '', { ...COSMO, otp: '000000' })
+  await send('DELETE', '/users/cosmo/factors', admin)
+  expect((await isolate.get('/me', again.tokens.access_token)).status).toBe(401)
+  const { events } = await list(admin, '/events?username=cosmo')
+  const ofFactors = events.filter(({ event }) => event.startsWith('factor.'))
+  expect(ofFactors.map(({ event, by }) => [event, by])).toEqual([
+    ['factor.removed', 'ada'],
+    ['factor.disabled', null],
+    ['factor.added', 'cosmo'],
+    ['factor.removed', 'cosmo'],
+    ['factor.added', 'cosmo'],
+  ])
 })
 
 it('each event of the list is recorded, and no token, code, password or hash (ASVS 16.2.5)', async () => {

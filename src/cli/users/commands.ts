@@ -5,7 +5,7 @@ import { createUser, removeUser, requireUser, updateUser } from '../../auth/user
 import type { SessionListResponse, UserResponse } from '../../contract/responses.ts'
 import { listEvents } from '../../db/events.ts'
 import { markEveryoneRevoked } from '../../db/everyone.ts'
-import { listSessions, type SessionEntry } from '../../db/sessions.ts'
+import { listSessions, type SessionEntry } from '../../db/session-list.ts'
 import { listUsers, type User } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'

@@ -2,7 +2,7 @@
 
 import { requireUser } from '../../auth/users.ts'
 import { countEveryone } from '../../db/everyone.ts'
-import { listSessions } from '../../db/sessions.ts'
+import { listSessions } from '../../db/session-list.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'
 import { confirm } from '../terminal/prompt.ts'

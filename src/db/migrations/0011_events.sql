@@ -18,6 +18,7 @@ ALTER TABLE sessions ADD COLUMN log_id TEXT; -- a hash of the id, as in the log
 ALTER TABLE sessions ADD COLUMN address TEXT; -- the network of the login or of the last refresh
 ALTER TABLE sessions ADD COLUMN revoked_by TEXT; -- the acting session; '': the command line; 'reuse'; NULL: not recorded
 ALTER TABLE users ADD COLUMN changed_by TEXT; -- the acting session; '': the command line; 'signup'; NULL: not recorded
+ALTER TABLE factors ADD COLUMN verified_by TEXT; -- the acting session
 ALTER TABLE login_failures ADD COLUMN lockout ANY; -- the id of its event; while it is written: user, address, country
 
 -- Inserting here records an event of a user: by a session, or else by `actor`, from `address` and `country`.
@@ -97,4 +98,13 @@ END;
 CREATE TRIGGER events_of_no_lockout AFTER UPDATE OF paused_until ON login_failures
 WHEN new.paused_until = 0 BEGIN
   DELETE FROM events WHERE id = old.lockout;
+END;
+
+CREATE TRIGGER events_of_factor AFTER UPDATE OF verified_by ON factors WHEN old.verified_at IS NULL BEGIN
+  INSERT INTO new_events (event, user_id, by_session) VALUES ('factor.added', new.user_id, new.verified_by);
+END;
+
+CREATE TRIGGER events_of_wrong_codes AFTER UPDATE OF wrong_codes ON factors
+WHEN new.status = 'disabled' AND old.status = 'verified' BEGIN
+  INSERT INTO new_events (event, user_id) VALUES ('factor.disabled', new.user_id);
 END;
