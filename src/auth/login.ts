@@ -1,7 +1,7 @@
 // Logging in, and changing one's password: a password checked against the database.
 
 import type { Session } from '../db/sessions.ts'
-import { changePasswordHash } from '../db/user-changes.ts'
+import { changePasswordHash } from '../db/password-changes.ts'
 import { findUser, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
