@@ -1,0 +1,151 @@
+// The second factor in the page: enrolment, codes at login, recovery codes.
+
+import { createHmac } from 'node:crypto'
+
+import type { Page } from 'playwright-core'
+import { describe, expect } from 'vitest'
+
+import { clickAndWait, findViolations, it, logInOnPage, origin } from './browser.ts'
+
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
+const PASSWORD = 'a clock with two hands'
+
+/** Invites a user of this test, who chooses a password. */
+async function createUser(username: string): Promise<{ username: string; password: string }> {
+  const post = async (path: string, body: object, token = '') => {
+    const response = await fetch(`${origin}${path}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+      body: JSON.stringify(body),
+    })
+    return (await response.json()) as { access_token: string }
+  }
+  const admin = { username: 'root', password: 'a tree with many branches' }
+  const { access_token: token } = await post('/login', admin)
+  await post('/users', { username, password: PASSWORD }, token)
+  return { username, password: PASSWORD }
+}
+
+/** Returns the code of RFC 6238 that an app with this key shows, `steps` of 30 seconds from now. */
+function computeCode(key: string, steps = 0): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+  const bits = [...key].map((char) => alphabet.indexOf(char).toString(2).padStart(5, '0')).join('')
+  const bytes = (bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2))
+  const counter = Buffer.alloc(8)
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps))
+  const mac = createHmac('sha1', Buffer.from(bytes)).update(counter).digest()
+  const offset = (mac.at(-1) ?? 0) & 15
+  return String((mac.readUInt32BE(offset) & 0x7f_ff_ff_ff) % 1_000_000).padStart(6, '0')
+}
+
+/** Enrols with the page's buttons. Returns the key of the app and the recovery codes. */
+async function enrol(page: Page): Promise<{ key: string; codes: string[] }> {
+  await page.getByRole('button', { name: 'Add an authenticator app' }).click()
+  await page.getByLabel('Code of the app').waitFor()
+  await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('enrol-otp')
+  const key = (await page.locator('#enrol-secret').innerText()).replaceAll(' ', '')
+  await page.keyboard.type(computeCode(key, -1))
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Save your recovery codes' }).waitFor()
+  const codes = (await page.locator('#codes-list').innerText()).split('\n')
+  return { key, codes }
+}
+
+async function logOut(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Log out', exact: true }).click()
+  await page.getByRole('alert').waitFor()
+}
+
+async function sendPassword(page: Page, username: string): Promise<void> {
+  await page.getByLabel('Username').fill(username)
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await page.keyboard.press('Enter')
+  await page.getByLabel('One-time code').waitFor()
+}
+
+describe('a second factor', () => {
+  it.for([
+    ['light', {}],
+    ['dark', { colorScheme: 'dark' as const }],
+    ['phone', PHONE],
+  ] as const)(
+    'is enrolled, asked for at login and removed, in the %s view',
+    async ([name, options], { open }) => {
+      const user = await createUser(`factor-${name}`)
+      const { page } = await open({ ...options, bypassCSP: true })
+      await logInOnPage(page, user)
+      expect(await page.locator('#factors').innerText()).toContain('You have none yet.')
+      await page.getByRole('button', { name: 'Add an authenticator app' }).click()
+      const qr = page.locator('#enrol-qr')
+      await expect.poll(() => qr.evaluate((canvas) => canvas.clientHeight)).toBeGreaterThan(100)
+      await expect.poll(() => qr.getAttribute('width')).not.toBe('0')
+      await qr.evaluate(() => new Promise(requestAnimationFrame))
+      expect(await qr.evaluate(countDark)).toBeGreaterThan(300)
+      await page.locator('#factors').screenshot({ path: `dist/screenshots/enrol-${name}.png` })
+      await page.getByLabel('Code of the app').fill('000000')
+      await page.keyboard.press('Enter')
+      await page.locator('#enrol-otp[aria-invalid=true]').waitFor()
+      expect(await findViolations(page)).toEqual([])
+      const { key, codes } = await enrol(page)
+      expect(codes).toHaveLength(10)
+      await page.getByText('10 of 10 recovery codes are left.').waitFor()
+      await page.locator('#factors').screenshot({ path: `dist/screenshots/codes-${name}.png` })
+      expect(await findViolations(page)).toEqual([])
+      const exchanges = await page.locator('#exchanges').textContent()
+      for (const secret of [key, ...codes]) expect(exchanges).not.toContain(secret)
+      await page.getByRole('button', { name: 'I have saved them' }).click()
+      expect(await page.content()).not.toContain(codes[0])
+      await logOut(page)
+
+      await sendPassword(page, user.username)
+      await page.locator('#login').getByText('One-time code required.').waitFor()
+      const field = page.getByLabel('One-time code')
+      expect(await field.evaluate((input) => input === document.activeElement)).toBe(true)
+      expect(await field.getAttribute('autocomplete')).toBe('one-time-code')
+      expect(await field.getAttribute('inputmode')).toBe('numeric')
+      await page.screenshot({ path: `dist/screenshots/code-${name}.png` })
+      expect(await findViolations(page)).toEqual([])
+      await page.keyboard.type('000000')
+      await page.keyboard.press('Enter')
+      await page.locator('#login').getByText('Bad one-time code.').waitFor()
+      await field.fill(computeCode(key))
+      await page.keyboard.press('Enter')
+      await page.getByText(`You are logged in as ${user.username}.`).waitFor()
+      await page.getByRole('button', { name: /^Remove Authenticator app/ }).click()
+      await page.getByText('You have none yet.').waitFor()
+      await logOut(page)
+      await logInOnPage(page, user)
+    },
+  )
+
+  it('that is lost is replaced by recovery codes, and the page warns when two are left', async ({
+    open,
+  }) => {
+    const user = await createUser('factor-lost')
+    const { page } = await open()
+    await logInOnPage(page, user)
+    const { codes } = await enrol(page)
+    for (const [used, code] of codes.slice(0, 8).entries()) {
+      await logOut(page)
+      await sendPassword(page, user.username)
+      await page.getByRole('button', { name: 'Use a recovery code' }).click()
+      expect(await page.getByLabel('One-time code').getAttribute('inputmode')).toBe('text')
+      await page.keyboard.type(code.toUpperCase())
+      await page.keyboard.press('Enter')
+      await page.getByText(`You are logged in as ${user.username}.`).waitFor()
+      await page.getByText(`${9 - used} of 10 recovery codes are left.`).waitFor()
+    }
+    await page.getByRole('alert').getByText('You have 2 recovery codes left.').waitFor()
+    await clickAndWait(page, 'Create new recovery codes')
+    await page.getByText('10 of 10 recovery codes are left.').waitFor()
+    expect(await page.locator('#codes-list').innerText()).not.toContain(codes[9])
+  })
+})
+
+/** Returns how many modules of a QR code are dark. */
+function countDark(canvas: Element): number {
+  if (!(canvas instanceof HTMLCanvasElement) || canvas.width === 0) return 0
+  const context = canvas.getContext('2d')
+  const pixels = context?.getImageData(0, 0, canvas.width, canvas.height).data ?? []
+  return [...pixels].filter((value, index) => index % 4 === 3 && value > 0).length
+}
