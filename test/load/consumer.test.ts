@@ -16,7 +16,7 @@ const platform = vi.hoisted(() => ({
 }))
 // The table of forgeries runs in Node here, and gets what it forges from Latchkey in workerd.
 vi.mock('cloudflare:workers', () => ({
-  env: { ...platform.env, DB: {}, LOGIN_LIMITER: {} },
+  env: { ...platform.env, DB: {}, LOGIN_LIMITER: {}, REFRESH_LIMITER: {} },
   exports: { default: { fetch: (url: string, init: RequestInit) => platform.fetch(url, init) } },
 }))
 vi.mock('../../src/auth/passwords/argon2.ts', () => ({ argon2id: undefined }))
