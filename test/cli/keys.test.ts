@@ -132,7 +132,7 @@ describe('npm run keys -- rotate', () => {
     const { code, stdout, stderr } = await keys('rotate', 'retire')
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(
-      /JWT_SECRET_PREVIOUS {2}verifies {2}HS256 +kid .*\n\nThis deletes the previous keys from \.dev\.vars\. /,
+      /JWT_SECRET_PREVIOUS {2}verifies {2}HS256 +kid .*\n[^]*\n\nThis deletes the previous keys from \.dev\.vars\. /,
     )
     expect(stderr).toContain('Nothing was changed: without a terminal, add --yes.')
     expect(stderr).not.toContain(CURRENT)
@@ -212,7 +212,7 @@ describe('npm run keys -- rotate with a DATA_SECRET', () => {
     expect(read('.dev.vars')).toMatch(
       /^JWT_SECRET='.*'\nDATA_SECRET='.*'\nJWT_SECRET_PREVIOUS='.*'\nDATA_SECRET_PREVIOUS='.*'\n$/,
     )
-    const { code, stdout, stderr } = await keys('rotate', 'retire')
+    const { code, stdout, stderr } = await keys('rotate', 'retire', '--yes')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain('Second factors encrypted with the new key: 1.')
     const [, current = ''] = /^DATA_SECRET='(.*)'$/m.exec(read('.dev.vars')) ?? []
@@ -234,7 +234,7 @@ describe('npm run keys -- rotate with a DATA_SECRET', () => {
     const insert = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
       VALUES ('f', 7, 'phone', '0123456789abcdef.AAAAAAAAAAAAAAAAAAAA', 1)`
     await runWrangler(['d1', 'execute', 'DB', '--command', insert, ...where], 'keep')
-    const { code, stderr } = await keys('rotate', 'retire')
+    const { code, stderr } = await keys('rotate', 'retire', '--yes')
     expect(code).toBe(1)
     expect(stderr).toContain('DATA_SECRET does not open a seed of key 0123456789abcdef')
     expect(read('.dev.vars')).toBe(before)
