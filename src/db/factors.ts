@@ -95,14 +95,16 @@ export async function replaceCodes(
   if (inserted?.meta.changes === 0) throw new AppError('not_found')
 }
 
+/** ?3: a factor of the session's user. */
+const OWN_FACTOR = `FROM factors WHERE id = ?3 AND user_id = (SELECT user_id FROM ${OF_SESSION})`
+
 /** Removes a factor. A trigger removes the recovery codes with the last one. Throws `not_found`. */
 export async function deleteFactor(db: D1Database, { sid, id }: Own, now: number): Promise<void> {
-  const own = `FROM factors WHERE id = ?3 AND user_id = (SELECT user_id FROM ${OF_SESSION})`
   const record = `INSERT INTO new_events (event, user_id, by_session)
-    SELECT 'factor.removed', user_id, ?1 ${own} AND verified_at IS NOT NULL`
+    SELECT 'factor.removed', user_id, ?1 ${OWN_FACTOR} AND verified_at IS NOT NULL`
   const [, deleted] = await runBatch(db, [
     prepare(db, record, [sid, now, id]),
-    prepare(db, `DELETE ${own} RETURNING id`, [sid, now, id]),
+    prepare(db, `DELETE ${OWN_FACTOR} RETURNING id`, [sid, now, id]),
   ])
   if (deleted?.results.length === 0) throw new AppError('not_found')
 }

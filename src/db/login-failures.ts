@@ -1,6 +1,6 @@
 // The `login_failures` table: how many logins have failed, and until when a counter is locked.
 
-import { toLoginLimit } from './login-limit.ts'
+import { LOGIN_SECONDS } from './login-limit.ts'
 import { change, prepare, rowsOf, runBatch, select } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
@@ -33,7 +33,8 @@ const COUNTERS = `SELECT value ->> 0 AS key, value ->> 1 AS max, value ->> 2 AS 
 /** Until when an attempt is rejected: a counter is locked, or its user has logged in too often. */
 const LOCKED = `SELECT paused_until AS until FROM login_failures
   WHERE paused_until > ?3 AND key IN (SELECT key FROM (${COUNTERS}))
-  UNION ALL SELECT * FROM (${toLoginLimit('(SELECT id FROM users WHERE username = ?4)', '?3')})`
+  UNION ALL SELECT hundredth_at + ${LOGIN_SECONDS} FROM login_limits
+  WHERE user_id = (SELECT id FROM users WHERE username = ?4) AND hundredth_at > ?3 - ${LOGIN_SECONDS}`
 
 /** Counts a failure under each key, and locks those that reach their limit, unless one is locked already. */
 const COUNT = `INSERT OR REPLACE INTO login_failures (key, failures, failed_at, paused_until, lockout)

@@ -2,7 +2,7 @@
 
 import { type Proof, useProof } from './factors.ts'
 import { clearFailures, type Counters, type Place } from './login-failures.ts'
-import { toLoginLimit } from './login-limit.ts'
+import { LOGIN_SECONDS } from './login-limit.ts'
 import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { NO_USER } from './session-revocation.ts'
 
@@ -83,7 +83,8 @@ export function toStatements(
       SELECT 1 FROM proofs WHERE proofs.id = ?9 AND user_id = users.id AND last_step < ?10), ?12, ?13
     FROM users
     WHERE id = ?5 AND password_hash = ?6 AND disabled_at IS NULL
-      AND NOT (?11 AND EXISTS (${toLoginLimit('?5', '?2')}))
+      AND NOT (?11 AND EXISTS (
+        SELECT 1 FROM login_limits WHERE user_id = ?5 AND hundredth_at > ?2 - ${LOGIN_SECONDS}))
     RETURNING ${COLUMNS}, (SELECT remaining - 1 FROM code_counts AS counts
       WHERE ?10 = 1 AND counts.user_id = sessions.user_id) AS codesLeft`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (

@@ -68,5 +68,5 @@ export async function replacePasswordHash(
   passwordHash: string,
 ): Promise<boolean> {
   const sql = 'UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2'
-  return (await change(db, sql, [user.id, user.passwordHash, passwordHash])) === 1
+  return (await change(db, sql, [user.id, user.passwordHash, passwordHash])) > 0
 }

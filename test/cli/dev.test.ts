@@ -30,19 +30,6 @@ describe('npm run dev on a fresh clone', () => {
     for (const secret of secrets) expect(dev.output()).not.toContain(secret)
   })
 
-  it('serves a Worker that knows DATA_SECRET, so that a second factor can be enrolled', async () => {
-    const send = (path: string, body: object, token = '') =>
-      fetch(`http://127.0.0.1:${port}${path}`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
-        body: JSON.stringify(body),
-      })
-    const login = await send('/login', { username: 'cosmo', password: 'space-corgi' })
-    const { access_token: token } = (await login.json()) as { access_token: string }
-    const factor = { factor_type: 'totp', friendly_name: 'phone' }
-    expect((await send('/me/factors', factor, token)).status).toBe(201)
-  })
-
   it('downloads no example of request.cf, which prints stack traces when it is offline', () => {
     expect(dev.output()).not.toMatch(/Request\.cf|\n +at /)
     expect(existsSync(example)).toBe(false)
@@ -72,6 +59,19 @@ describe('npm run dev on a fresh clone', () => {
       /\n\d+ settings and bindings: 'npm run dev -- --show-settings' lists/,
     )
     expect(dev.output()).not.toMatch(/env\.\w/)
+  })
+
+  it('serves a Worker that knows DATA_SECRET, so that a second factor can be enrolled', async () => {
+    const send = (path: string, body: object, token = '') =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+        body: JSON.stringify(body),
+      })
+    const login = await send('/login', { username: 'cosmo', password: 'space-corgi' })
+    const { access_token: token } = (await login.json()) as { access_token: string }
+    const factor = { factor_type: 'totp', friendly_name: 'phone' }
+    expect((await send('/me/factors', factor, token)).status).toBe(201)
   })
 
   it('serves a Worker that passes npm run demo', async () => {

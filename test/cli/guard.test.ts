@@ -81,15 +81,31 @@ describe('npm run guard', () => {
 
   it('replaces its files when it runs again', async () => {
     const before = read('authenticate.js')
-    writeFileSync(join(copy, 'authenticate.js'), '// Latchkey 0.0.1')
+    writeFileSync(join(copy, 'authenticate.js'), '// The guard of Latchkey 0.0.1.')
     expect((await latchkey.run('guard', [copy])).code).toBe(0)
     expect(read('authenticate.js')).toBe(before)
   })
 
-  it.each([[[]], [['--folder', 'x']], [['a', 'b']]])('shows its usage for %j', async (args) => {
+  it('replaces a file of another project only with --yes', async () => {
+    const before = read('authenticate.js')
+    writeFileSync(join(copy, 'authenticate.js'), '// mine')
+    const { code, stderr } = await latchkey.run('guard', [copy])
+    expect(code).toBe(2)
+    expect(stderr).toContain('This replaces files that are not of the guard: ')
+    expect(read('authenticate.js')).toBe('// mine')
+    expect((await latchkey.run('guard', [copy, '--yes'])).code).toBe(0)
+    expect(read('authenticate.js')).toBe(before)
+  })
+
+  it.each([
+    [[], 'Missing folder. Usage: npm run guard -- <folder>'],
+    [['--folder', 'x'], 'Unknown option'],
+    [['a', 'b'], 'Too many arguments'],
+  ])('says what is wrong with %j, and where the help is', async (args, problem) => {
     const { code, stderr } = await latchkey.run('guard', args)
     expect(code).toBe(2)
-    expect(stderr).toContain('npm run guard -- <folder>')
+    expect(stderr).toContain(problem)
+    expect(stderr).toContain('npm run guard -- --help')
   })
 })
 

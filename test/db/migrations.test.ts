@@ -8,8 +8,10 @@ import { listUsers } from '../../src/db/users.ts'
 import { COSMO, startSession } from '../helpers.ts'
 
 it('the migrations upgrade the first version of the database, and its users can still log in', async () => {
-  const views = ['proofs', 'factor_owners', 'enrolled', 'code_counts']
-  await env.DB.batch(views.map((view) => env.DB.prepare(`DROP VIEW ${view}`)))
+  const { results: views } = await env.DB.prepare(
+    "SELECT name FROM sqlite_schema WHERE type = 'view'",
+  ).all<{ name: string }>()
+  await env.DB.batch(views.map(({ name }) => env.DB.prepare(`DROP VIEW ${name}`)))
   const tables = [
     'factors',
     'recovery_codes',
@@ -107,7 +109,7 @@ describe('every statement finds its rows through an index:', () => {
       const { results } = await explained.bind(...values).all<{ detail: string }>()
       for (const { detail } of results)
         expect(detail).not.toMatch(
-          /^SCAN (?!CONSTANT|counter|json_each|proofs|users USING INDEX users_admins)/,
+          /^SCAN (?!CONSTANT|\(subquery|counter|json_each|proofs|users USING INDEX users_admins)/,
         )
     },
   )

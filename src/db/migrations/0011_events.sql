@@ -22,7 +22,7 @@ ALTER TABLE factors ADD COLUMN verified_by TEXT; -- the acting session
 ALTER TABLE login_failures ADD COLUMN lockout ANY; -- the id of its event; while it is written: user, address, country
 
 -- Inserting here records an event of a user: by a session, or else by `actor`, from `address` and `country`.
-CREATE VIEW IF NOT EXISTS new_events AS SELECT event, user_id, session AS by_session, actor, address, country FROM events;
+CREATE VIEW new_events AS SELECT event, user_id, session AS by_session, actor, address, country FROM events;
 
 CREATE TRIGGER IF NOT EXISTS new_events_recorded INSTEAD OF INSERT ON new_events BEGIN
   INSERT INTO events (id, event, username, user_id, actor, session, address, country)
