@@ -14,10 +14,14 @@ const KILLS = 20
 /** The number of clients at the first kill, and how many more start before each kill. */
 const INITIAL_CLIENTS = 14
 const CLIENTS_PER_KILL = 3
-const COSMO = { username: 'cosmo', password: 'space-corgi' }
+/** Users of the clients in turn, because one may log in only 100 times in 15 minutes. */
+const USERS = ['cosmo', 'eve', 'grace', 'linus']
+const PASSWORD = 'space-corgi'
+let created = 0
 
 /** Logs in once and then only refreshes, with the newest token that it has received. */
 class Client {
+  readonly username = USERS[(created += 1) % USERS.length] ?? ''
   refreshToken = ''
   responses = 0
   logins = 0
@@ -35,7 +39,7 @@ class Client {
     return host.fetch('latchkey', '/login', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(COSMO),
+      body: JSON.stringify({ username: this.username, password: PASSWORD }),
     })
   }
 
@@ -59,8 +63,8 @@ beforeAll(async () => {
   }
   start = () => startHost(build, { latchkey: bindings }, { folder })
   host = await start()
-  const passwordHash = hashPassword(COSMO.password, argon2id)
-  await insertUser(host.db, { username: COSMO.username, passwordHash, roles: [] }, 1)
+  const passwordHash = hashPassword(PASSWORD, argon2id)
+  for (const username of USERS) await insertUser(host.db, { username, passwordHash, roles: [] }, 1)
 }, 120_000)
 afterAll(() => host.dispose())
 
