@@ -10,7 +10,12 @@ import { checkFactor } from './factors/factors.ts'
 import { withHashSlot } from './hash-slot.ts'
 import { hashPassword, verifyPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
-import { type ClientInfo, startSession, toNewSession } from './sessions/sessions.ts'
+import {
+  type ClientInfo,
+  requireLiveSession,
+  startSession,
+  toNewSession,
+} from './sessions/sessions.ts'
 import { throwFieldErrors } from './users.ts'
 
 type Credentials = { username: string; password: string; client: ClientInfo }
@@ -54,13 +59,26 @@ async function checkPassword(
   return checkPassword(isolate, await findUser(db, username), password)
 }
 
+const FRESH_SECONDS = 900
+
+/** Throws `token_not_fresh`: the new session of a password change is fresh, and nobody asks for a code again. */
+async function requireFreshFactor(
+  isolate: Isolate,
+  own: { sid: string; sub: string },
+  now: number,
+): Promise<void> {
+  const { createdAt } = await requireLiveSession(isolate, own, now)
+  if (now - createdAt > FRESH_SECONDS)
+    throw new AppError('token_not_fresh', { maxAgeSeconds: FRESH_SECONDS })
+}
+
 /** `sid` is the session that asks. */
 type PasswordChange = Omit<Credentials, 'password'> & { sid: string; current: string; next: string }
 
 /**
  * Changes a user's password, which is counted like a login, revokes all of their sessions and returns a new one.
  * Throws `input_invalid` or `password_wrong` with the field that is wrong, `token_revoked`,
- * `too_many_attempts` or `busy`.
+ * `token_not_fresh` for users with a second factor, `too_many_attempts` or `busy`.
  */
 export async function changePassword(
   isolate: Isolate,
@@ -77,6 +95,7 @@ export async function changePassword(
       const reason = 'wrong current password'
       throw new AppError('password_wrong', { reason, error, username })
     }
+    if (user.isEnrolled) await requireFreshFactor(isolate, { sid, sub: username }, now)
     const changed = { id: user.id, passwordHash: hashPassword(next, argon2id) }
     const login = { user: changed, session: await toNewSession(isolate, client), clear }
     const change = { oldHash: user.passwordHash, sid, login }

@@ -126,8 +126,11 @@ export async function countWrongCode(db: D1Database, userId: number): Promise<bo
 
 /** Returns the statements that use up a proof, if session `sid` has started with it. */
 export function useProof(db: D1Database, { sid, id, step }: Own & Proof, now: number) {
-  const accept = `UPDATE factors SET last_step = ?2, wrong_codes = 0
-    WHERE id = ?1 AND last_step < ?2 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3)`
+  // A right code ends the row of wrong ones in all apps: nobody says which app a wrong code was of.
+  const accept = `UPDATE factors
+    SET wrong_codes = 0, last_step = iif(id = ?1, max(last_step, ?2), last_step)
+    WHERE user_id = (SELECT user_id FROM factors WHERE id = ?1) AND status = 'verified'
+      AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3)`
   const use = `UPDATE recovery_codes SET used_at = ?2
     WHERE code_hash = ?1 AND used_at IS NULL AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3)`
   return [prepare(db, accept, [id, step, sid]), prepare(db, use, [id, now, sid])]

@@ -98,7 +98,7 @@ export function toStatements(
   return [
     prepare(db, insert, [id, now, ...lifetimes, ...owner, ...rest]),
     prepare(db, revokeOldest, [user.id, now, maxSessions]),
-    ...(clear ? clearFailures(db, { ...clear, sid: proof && id }, now) : []),
+    ...(clear ? clearFailures(db, { ...clear, sid: id }, now) : []),
   ]
 }
 

@@ -3,7 +3,6 @@
 import { createMiddleware } from 'hono/factory'
 
 import type { AppEnv } from '../app-env.ts'
-import type { RefreshClaims } from '../auth/tokens/claims.ts'
 import { AppError } from '../errors.ts'
 import { readNetwork } from '../http/client-address.ts'
 import { requireJson } from './validate.ts'
@@ -26,8 +25,8 @@ export const loginRateLimit = createMiddleware<AppEnv>(async (c, next) => {
   await next()
 })
 
-/** Limits refreshes per session, since each writes to the database. Throws `too_many_attempts`. */
-export const refreshRateLimit = createMiddleware<AppEnv & { Variables: { user: RefreshClaims } }>(
+/** Limits what a session writes to the database. Throws `too_many_attempts`. */
+export const sessionRateLimit = createMiddleware<AppEnv & { Variables: { user: { sid: string } } }>(
   async (c, next) => {
     const { isolate, user } = c.var
     await requireRate(isolate.settings.REFRESH_LIMITER, user.sid, 'session over its rate')

@@ -10,6 +10,7 @@ import type { FactorListResponse, NewFactorResponse } from '../contract/response
 import { countCodes, findOwner, listFactors } from '../db/factors.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
+import { sessionRateLimit } from '../middleware/rate-limit.ts'
 import { validateJson, validatePath } from '../middleware/validate.ts'
 import { FRESH_ADMIN } from './users.ts'
 
@@ -27,21 +28,27 @@ export const factors = new Hono<AppEnv>()
     })
     return c.json({ factors: entries } satisfies FactorListResponse)
   })
-  .post('/me/factors', ownerRequired, validateJson(FactorBody), async (c) => {
+  .post('/me/factors', ownerRequired, sessionRateLimit, validateJson(FactorBody), async (c) => {
     const { isolate, now, user } = c.var
     const { factor_type: type, friendly_name } = c.req.valid('json')
     const enrolment = { sid: user.sid, username: user.sub, name: friendly_name }
     const factor = await enrolFactor(isolate, enrolment, now)
     return c.json({ ...factor, type, friendly_name } satisfies NewFactorResponse, 201)
   })
-  .post('/me/factors/:id/verify', ownerRequired, validateJson(OtpBody), async (c) => {
-    const { isolate, now, user } = c.var
-    const shown = { sid: user.sid, id: c.req.param('id'), ...c.req.valid('json') }
-    const recovery_codes = await verifyFactor(isolate, shown, now)
-    await logEvent(c, 'info', { event: 'factor.added' })
-    return c.json({ recovery_codes })
-  })
-  .delete('/me/factors/:id', factorRequired, async (c) => {
+  .post(
+    '/me/factors/:id/verify',
+    ownerRequired,
+    sessionRateLimit,
+    validateJson(OtpBody),
+    async (c) => {
+      const { isolate, now, user } = c.var
+      const shown = { sid: user.sid, id: c.req.param('id'), ...c.req.valid('json') }
+      const recovery_codes = await verifyFactor(isolate, shown, now)
+      await logEvent(c, 'info', { event: 'factor.added' })
+      return c.json({ recovery_codes })
+    },
+  )
+  .delete('/me/factors/:id', factorRequired, sessionRateLimit, async (c) => {
     const { isolate, now, user } = c.var
     await removeFactor(isolate, { sid: user.sid, id: c.req.param('id') }, now)
     await logEvent(c, 'info', { event: 'factor.removed' })
@@ -51,7 +58,7 @@ export const factors = new Hono<AppEnv>()
     const { isolate, now, user } = c.var
     return c.json(await countCodes(isolate.db, await findOwner(isolate.db, user.sid, now)))
   })
-  .post('/me/recovery-codes', factorRequired, async (c) => {
+  .post('/me/recovery-codes', factorRequired, sessionRateLimit, async (c) => {
     const codes = await replaceCodes(c.var.isolate, c.var.user.sid, c.var.now)
     await logEvent(c, 'info', { event: 'recovery_codes.created' })
     return c.json({ codes }, 201)

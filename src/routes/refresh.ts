@@ -8,12 +8,12 @@ import { readClientInfo } from '../http/client-address.ts'
 import { sendTokens } from '../http/refresh-cookie.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
-import { refreshRateLimit } from '../middleware/rate-limit.ts'
+import { sessionRateLimit } from '../middleware/rate-limit.ts'
 
 export const refresh = new Hono<AppEnv>().post(
   '/refresh',
   jwtRequired({ tokenType: 'refresh', cookies: true }),
-  refreshRateLimit,
+  sessionRateLimit,
   async (c) => {
     const { isolate, now, user, tokenSource } = c.var
     const input = { claims: user, client: readClientInfo(c) }

@@ -122,7 +122,7 @@ export async function checkRefreshToken(
  */
 export async function requireLiveSession(
   isolate: Isolate,
-  { sid, sub }: AccessClaims,
+  { sid, sub }: Pick<AccessClaims, 'sid' | 'sub'>,
   now: number,
 ): Promise<Session> {
   const session = await findSession(isolate.db, lifetimesOf(isolate, sid), now)

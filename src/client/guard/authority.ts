@@ -38,6 +38,7 @@ export function openAuthority(binding: object = NOT_BOUND): Authority {
 class Authority {
   #policy: CachePolicy | undefined
   #tokens = new TokenCache<AccessClaims>()
+  #keepsFromMs = 0
   readonly #latchkey: Latchkey
   readonly #revoked: RevokedSessions
 
@@ -48,7 +49,9 @@ class Authority {
         const since = now - (this.#policy?.ACCESS_TOKEN_SECONDS ?? now) - CLOCK_SKEW_SECONDS
         const list = await ask('ids', () => latchkey.revoked(since))
         this.#adopt(list.policy)
-        return { ...list, isComplete: true } // for a longer one Latchkey's policy ends all that is kept
+        // The list is too long to be sent: for a minute each token is asked about.
+        if (list.policy.REVOCATION_SECONDS === 0) this.#keepsFromMs = Date.now() + 60_000
+        return { ...list, isComplete: true }
       },
       isRevoked: async () => true,
     })
@@ -61,7 +64,8 @@ class Authority {
     if (kept) return kept
     const { user, policy } = await ask('user', () => this.#latchkey.verify(token, options))
     this.#adopt(policy)
-    if (isPlain && policy.REVOCATION_SECONDS > 0) this.#tokens.add(token, freeze(user))
+    const keeps = policy.REVOCATION_SECONDS > 0 && Date.now() >= this.#keepsFromMs
+    if (isPlain && keeps) this.#tokens.add(token, freeze(user))
     return user
   }
 

@@ -70,9 +70,11 @@ CREATE TRIGGER factors_verified AFTER UPDATE OF verified_at ON factors BEGIN
   DELETE FROM recovery_codes WHERE user_id = new.user_id;
 END;
 
+-- Without a factor no session has one: where MFA demands it, its user must enrol again.
 CREATE TRIGGER factors_last_removed AFTER DELETE ON factors
 WHEN NOT EXISTS (SELECT 1 FROM enrolled WHERE user_id = old.user_id) BEGIN
   DELETE FROM recovery_codes WHERE user_id = old.user_id;
+  UPDATE sessions SET aal = 1 WHERE user_id = old.user_id AND aal = 2;
 END;
 
 CREATE TRIGGER factors_of_removed AFTER DELETE ON users BEGIN

@@ -42,7 +42,7 @@ CREATE TRIGGER events_of_login AFTER INSERT ON sessions BEGIN
   INSERT INTO new_events (event, user_id, by_session) VALUES ('login.succeeded', new.user_id, new.id);
 END;
 
--- One event for all sessions that a statement revokes: the one before it is the same, and not a second old.
+-- One event for all sessions that a session revokes in a row: the one before it is the same, and not a second old.
 CREATE TRIGGER events_of_revocation AFTER UPDATE OF revoked_by ON sessions
 WHEN new.revoked_by IS NOT NULL BEGIN
   INSERT INTO new_events (event, user_id, by_session)
@@ -97,7 +97,8 @@ END;
 -- A login takes back the lockout that its own attempt has started.
 CREATE TRIGGER events_of_no_lockout AFTER UPDATE OF paused_until ON login_failures
 WHEN new.paused_until = 0 BEGIN
-  DELETE FROM events WHERE id = old.lockout;
+  DELETE FROM events WHERE id = old.lockout AND event = 'login.limited';
+  UPDATE login_failures SET lockout = NULL WHERE key = new.key;
 END;
 
 CREATE TRIGGER events_of_factor AFTER UPDATE OF verified_by ON factors WHEN old.verified_at IS NULL BEGIN

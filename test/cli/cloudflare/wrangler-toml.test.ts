@@ -53,7 +53,7 @@ it('draftEnvironment copies the top of wrangler.toml, with its own issuer, datab
   const draft = draftEnvironment(readFileSync('wrangler.toml', 'utf8'), 'staging')
   for (const line of [
     '[env.staging]\npreview_urls = false',
-    '[env.staging.secrets]\nrequired = ["JWT_SECRET"]',
+    '[env.staging.secrets]\nrequired = ["JWT_SECRET", "DATA_SECRET"]',
     '[env.staging.vars]\nJWT_ISSUER = "latchkey-staging"\nJWT_AUDIENCE = "latchkey-staging"',
     '[[env.staging.d1_databases]]\nbinding = "DB"\ndatabase_name = "latchkey-staging"\ndatabase_id = "00000000-0000-0000-0000-000000000000"',
     '[[env.staging.ratelimits]]\nname = "LOGIN_LIMITER"\nnamespace_id = "1002"',
