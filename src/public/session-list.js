@@ -31,9 +31,11 @@ export function createSessionList(session, endCurrent) {
     )
     nextCursor = next
     more.hidden = next === null
+    const focusedId = list.contains(document.activeElement) ? document.activeElement?.id : undefined
     if (!after) list.replaceChildren()
     const sorted = sessions.toSorted((one, other) => Number(other.current) - Number(one.current))
     list.append(...sorted.map((entry) => renderEntry(entry, () => end(entry))))
+    if (focusedId) document.getElementById(focusedId)?.focus() // its button was replaced
   }
 
   /** @param {SessionEntry} entry */
@@ -54,7 +56,9 @@ export function createSessionList(session, endCurrent) {
 function renderEntry(entry, end) {
   const name = nameDevice(entry.user_agent)
   const country = nameCountry(entry.country)
-  const button = /** @type {HTMLButtonElement} */ (el('button', { type: 'button' }, 'End'))
+  const button = /** @type {HTMLButtonElement} */ (
+    el('button', { type: 'button', id: `end-${entry.id}` }, 'End')
+  )
   const createdAt = formatTime(entry.created_at)
   button.setAttribute('aria-label', `End the session of ${name} since ${createdAt}`)
   onClick(button, end)

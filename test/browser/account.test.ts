@@ -36,6 +36,25 @@ describe('the session list', () => {
     expect(await callGuarded(here.page, 'with the token')).toContain('200 OK')
   })
 
+  it('begins with this browser, and follows a refresh without taking the focus away', async ({
+    open,
+  }) => {
+    const [here, there] = [await open(), await open()]
+    await logInOnPage(here.page)
+    await logInOnPage(there.page)
+    await clickAndWait(here.page, 'Reload list')
+    const first = here.page.locator('#sessions li').first()
+    expect(await first.innerText()).toContain('this browser')
+    expect(await first.innerText()).toMatch(/Logged in (just now|\d minutes? ago), last refreshed/)
+    const own = await first.getByRole('button').elementHandle()
+    await first.getByRole('button').focus()
+    await here.page.evaluate(() => document.getElementById('refresh')?.click())
+    await expect.poll(() => own?.evaluate((button) => button.isConnected)).toBe(false)
+    const isFocused = () =>
+      first.getByRole('button').evaluate((end) => end === document.activeElement)
+    await expect.poll(isFocused).toBe(true)
+  })
+
   it('logs out the page when the current session is ended', async ({ open }) => {
     const { page, context } = await open()
     await logInOnPage(page)

@@ -9,7 +9,7 @@ let server: Awaited<ReturnType<typeof serve>> | undefined
 beforeAll(async () => {
   if (inject('chromium'))
     server = await serve((settings) => settings.replace('SIGNUP = "closed"', 'SIGNUP = "open"'))
-}, 60_000)
+}, 120_000) // a server of its own, on a busy machine
 afterAll(() => server?.stop())
 
 it('a visitor creates an account by keyboard alone where SIGNUP is open, and is logged in', async ({
