@@ -10,7 +10,16 @@ import {
   send,
   showOtp,
 } from '../auth/factors/enrolled.ts'
-import { COSMO, addUser, getWithToken, logged, now, postJson, startSession } from '../helpers.ts'
+import {
+  COSMO,
+  addUser,
+  getWithToken,
+  logged,
+  now,
+  postJson,
+  readSegment,
+  startSession,
+} from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
 const ROOT = { username: 'root', password: 'the root of the tree' }
@@ -185,6 +194,37 @@ describe('the second factor of an enrolled user', () => {
     const response = await send('PUT', '/me/password', app.tokens.access_token, change)
     const { access_token: token } = await response.json<{ access_token: string }>()
     expect(await statusOf(getWithToken('/me/recovery-codes', token))).toBe(200)
+  })
+
+  it('is needed again to change the password later: the new session would be fresh without a code', async () => {
+    const { sid } = readSegment(app.tokens.access_token, 1)
+    const age = 'UPDATE sessions SET created_at = created_at - 901 WHERE id = ?1'
+    await env.DB.prepare(age).bind(sid).run()
+    const change = { current_password: COSMO.password, new_password: 'a dog in a rocket, barking' }
+    const response = await send('PUT', '/me/password', app.tokens.access_token, change)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('X-Error-Code')).toBe('token_not_fresh')
+    expect(response.headers.get('WWW-Authenticate')).toContain('max_age="900"')
+  })
+
+  it('leaves no session that counts as having one when the last is removed (MFA still applies)', async () => {
+    await send('DELETE', `/me/factors/${app.id}`, app.tokens.access_token)
+    const rows = await env.DB.prepare('SELECT max(aal) AS aal FROM sessions').first('aal')
+    expect(rows).toBe(1)
+  })
+
+  it('cannot make its user write to the database without a limit', async () => {
+    const limited = createIsolate({ REFRESH_LIMITER: { limit: async () => ({ success: false }) } })
+    const { access_token: token } = app.tokens
+    for (const [method, path] of [
+      ['POST', '/me/factors'],
+      ['POST', '/me/recovery-codes'],
+      ['POST', `/me/factors/${app.id}/verify`],
+      ['DELETE', `/me/factors/${app.id}`],
+    ] as const) {
+      const headers = { Authorization: `Bearer ${token}` }
+      expect((await limited.fetch(path, { method, headers })).status).toBe(429)
+    }
   })
 
   it('is required to change the password: a session without it changes nothing', async () => {
