@@ -213,6 +213,18 @@ describe('the second factor of an enrolled user', () => {
     expect(rows).toBe(1)
   })
 
+  it('is not disabled by wrong codes with a right one between them, whichever app that was of', async () => {
+    const { access_token: token } = app.tokens
+    const { id, totp } = await beginEnrolment(token, 'tablet')
+    const body = { otp: await showOtp(totp.secret) }
+    await send('POST', `/me/factors/${id}/verify`, token, body)
+    await env.DB.prepare('UPDATE factors SET wrong_codes = 99').run()
+    pass(30)
+    expect(await statusOf(logIn({ otp: await showOtp(app.secret) }))).toBe(200)
+    const wrong = await env.DB.prepare('SELECT max(wrong_codes) AS n FROM factors').first('n')
+    expect(wrong).toBe(0)
+  })
+
   it('cannot make its user write to the database without a limit', async () => {
     const limited = createIsolate({ REFRESH_LIMITER: { limit: async () => ({ success: false }) } })
     const { access_token: token } = app.tokens
