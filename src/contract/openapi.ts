@@ -3,7 +3,8 @@
 import * as z from 'zod/mini'
 
 import { ERRORS } from '../errors.ts'
-import { type Operation, OPERATIONS, type Schema } from './operations.ts'
+import type { Operation, Schema } from './operation.ts'
+import { OPERATIONS } from './operations.ts'
 import { ErrorBody, GuardError } from './responses.ts'
 import { toStrict } from './validation.ts'
 
