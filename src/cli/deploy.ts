@@ -9,10 +9,10 @@ import {
   checkSettings,
   deploy,
   ensureDatabase,
-  ensureSecrets,
   type Options,
   planWithoutLogin,
 } from './deploy/deploy-steps.ts'
+import { ensureSecrets } from './deploy/secrets.ts'
 import { isHttpUrl, parseArguments } from './terminal/arguments.ts'
 import { toCommand } from './terminal/quote.ts'
 import { runCommand } from './terminal/command-error.ts'
