@@ -36,7 +36,7 @@ export class Guard extends WorkerEntrypoint<Env> implements Latchkey {
     return respond(this.env, async ({ db, settings: { ACCESS_TOKEN_SECONDS } }) => {
       const { isComplete, ...list } = await listRevoked(db, since, MAX_REVOKED)
       const nothing = { revision: '', ACCESS_TOKEN_SECONDS, REVOCATION_SECONDS: 0 }
-      return isComplete ? list : { ...list, policy: nothing }
+      return isComplete ? list : { ...list, ids: [], policy: nothing }
     })
   }
 }

@@ -1,6 +1,8 @@
 import { createExecutionContext } from 'cloudflare:test'
+import { env as own } from 'cloudflare:workers'
 import { beforeEach, afterEach, describe, expect, it, vi } from 'vitest'
 
+import { MAX_REVOKED } from '../../../src/auth/sessions/revoked-sessions.ts'
 import { authenticate } from '../../../src/client/guard/authenticate.ts'
 import { jwtRequired } from '../../../src/client/guard/guard.ts'
 import { Guard } from '../../../src/rpc/guard.ts'
@@ -66,6 +68,7 @@ describe('what another Worker has cached ends with the list after', () => {
       { ACCESS_TOKEN_SECONDS: '900' },
       { ACCESS_TOKEN_SECONDS: '3' },
     ],
+    ['all users must have a second factor', {}, { MFA: 'all' }],
   ])('%s', async (_, before, after) => {
     const latchkey = bindLatchkey(before)
     const token = await latchkey.logIn()
@@ -95,6 +98,27 @@ it('what is cached is asked again once REVOCATION_SECONDS is lowered to 0', asyn
   advance(REVOCATION_SECONDS)
   for (let sent = 0; sent < 3; sent += 1) expect(await ask(latchkey.env, token)).toBe(200)
   expect(latchkey.calls).toEqual({ verify: 4, revoked: 2 })
+})
+
+it('while too many sessions are revoked for a list, nothing is cached, and a logout works at once', async () => {
+  const latchkey = bindLatchkey({})
+  const token = await latchkey.logIn()
+  await own.DB.prepare(
+    `WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number LIMIT ?1)
+    INSERT INTO sessions (id, user_id, created_at, rotated_at, expires_at, revoked_at, user_agent, country)
+    SELECT 's' || n, 999, ?2, ?2, ?2 + 900, ?2, '', '' FROM number`,
+  )
+    .bind(MAX_REVOKED + 1, Math.floor(Date.now() / 1000))
+    .run()
+  expect(await ask(latchkey.env, token)).toBe(200) // cached, before anything is known of the list
+  for (let sent = 0; sent < 3; sent += 1) expect(await ask(latchkey.env, token)).toBe(200)
+  expect(latchkey.calls).toEqual({ verify: 4, revoked: 1 })
+  await latchkey.logOut(token)
+  expect(await ask(latchkey.env, token)).toBe(401)
+  const other = await latchkey.logIn()
+  advance(60)
+  for (let sent = 0; sent < 2; sent += 1) expect(await ask(latchkey.env, other)).toBe(200)
+  expect(latchkey.calls).toEqual({ verify: 7, revoked: 2 }) // the list is asked for again
 })
 
 it('the list goes back as far as a token can, and the difference of two clocks', async () => {
