@@ -225,6 +225,20 @@ describe('the second factor of an enrolled user', () => {
     expect(wrong).toBe(0)
   })
 
+  it('works beside another app whose seed cannot be decrypted, and wrong codes are counted all the same', async () => {
+    const { access_token: token } = app.tokens
+    const { id, totp } = await beginEnrolment(token, 'tablet')
+    const body = { otp: await showOtp(totp.secret) }
+    await send('POST', `/me/factors/${id}/verify`, token, body)
+    const broken = "UPDATE factors SET sealed_seed = '0123456789abcdef.AAAA' WHERE id = ?1"
+    await env.DB.prepare(broken).bind(app.id).run()
+    pass(30)
+    const wrong = await logIn({ otp: '000000' })
+    expect(wrong.status).toBe(503)
+    expect(await env.DB.prepare('SELECT min(wrong_codes) AS n FROM factors').first('n')).toBe(1)
+    expect(await statusOf(logIn({ otp: await showOtp(totp.secret) }))).toBe(200)
+  })
+
   it('cannot make its user write to the database without a limit', async () => {
     const limited = createIsolate({ REFRESH_LIMITER: { limit: async () => ({ success: false }) } })
     const { access_token: token } = app.tokens

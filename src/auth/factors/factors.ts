@@ -31,12 +31,15 @@ export async function checkFactor(
   }
   const code = parseOtp(otp)
   if (!code) return { id: await hashCode(otp), step: 1 }
+  let problem: unknown // of one seed: the code may be of another app
   for (const factor of await db.listFactors(isolate.db, userId)) {
     if (factor.status !== 'verified') continue
-    const step = await findNewStep(isolate, { userId, factor, code }, now)
+    const found = findNewStep(isolate, { userId, factor, code }, now)
+    const step = await found.catch((error: unknown) => void (problem = error))
     if (step) return { id: factor.id, step }
   }
   const disabled = (await db.countWrongCode(isolate.db, userId)) && { event: 'factor.disabled' }
+  if (problem) throw problem
   throw new AppError('otp_wrong', { username, reason: 'wrong code', ...disabled })
 }
 
