@@ -199,3 +199,19 @@ describe('what is counted cannot be computed without the secret (ASVS 11.4.2)', 
     expect(await countHashed(1, () => [wrong(), at({ JWT_SECRET: next })])).toBe(0)
   })
 })
+
+it('a right password that starts no session clears no counter, and makes no device known', async () => {
+  const client = { address: '203.0.113.9', agent: 'Firefox' }
+  for (let n = 0; n < 3; n += 1) await logIn(wrong(), client)
+  // As when a second factor is added, or the user disabled, while the password is checked.
+  await env.DB.prepare(
+    'CREATE TRIGGER refused BEFORE INSERT ON sessions BEGIN SELECT RAISE(IGNORE); END',
+  ).run()
+  const { status } = await logIn(COSMO, client)
+  await env.DB.prepare('DROP TRIGGER refused').run()
+  expect(status).toBe(401)
+  const count = (table: string, column: string) =>
+    env.DB.prepare(`SELECT ${column} AS n FROM ${table}`).first('n')
+  expect(await count('known_devices', 'count(*)')).toBe(0)
+  expect(await count('login_failures', 'min(failures)')).toBe(4)
+})

@@ -260,6 +260,21 @@ it('the order of events is that of the changes, also of concurrent ones and if t
   expect(rows[0]?.id).toBeGreaterThan(clock?.id ?? Infinity)
 })
 
+it('a login takes back the event of its own lockout only, also where ids were used again', async () => {
+  await login()
+  const newest = '(SELECT max(id) FROM events)'
+  await env.DB.batch(
+    [
+      "INSERT INTO login_failures (key, failures, failed_at, paused_until) VALUES ('k', 1, 1, 9)",
+      `UPDATE login_failures SET lockout = ${newest} WHERE key = 'k'`,
+      "UPDATE login_failures SET paused_until = 0 WHERE key = 'k'",
+    ].map((sql) => env.DB.prepare(sql)),
+  )
+  expect((await readEvents()).at(-1)).toBe('login.succeeded')
+  const lockout = "SELECT lockout FROM login_failures WHERE key = 'k'"
+  expect(await env.DB.prepare(lockout).first('lockout')).toBeNull()
+})
+
 describe('retention:', () => {
   const DAY = 86_400
   const addEvents = (count: number, time: number) =>
