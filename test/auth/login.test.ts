@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 
 import { argon2id } from '../../src/auth/passwords/argon2.ts'
 import { parseSegment } from '../../src/auth/tokens/compact-jws.ts'
@@ -7,19 +7,8 @@ import { hashPassword } from '../../src/auth/passwords/hash.ts'
 import { listUsers, replacePasswordHash } from '../../src/db/users.ts'
 import { COSMO, addUser, fetchApp, postJson, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
+import { hashes } from './hashes.ts'
 import { toSegments } from './tokens/forge.ts'
-
-/** Memory in KiB of each computed hash, recorded at the Worker's call into WebAssembly. */
-const hashes: number[] = []
-const { Instance } = WebAssembly
-vi.spyOn(WebAssembly, 'Instance').mockImplementation(function (module) {
-  const exports = new Instance(module).exports as Record<string, (...args: number[]) => number>
-  const counted = (...args: number[]) => {
-    hashes.push(args[1] ?? 0)
-    return exports.argon2_hash?.(...args) ?? -1
-  }
-  return { exports: { ...exports, argon2_hash: counted } } as unknown as WebAssembly.Instance
-})
 
 beforeEach(async () => {
   await addUser()

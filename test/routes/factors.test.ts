@@ -21,6 +21,7 @@ import {
   startSession,
 } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
+import { ADMIN_ROUTES } from './admin-routes.ts'
 
 const ROOT = { username: 'root', password: 'the root of the tree' }
 const ADA = { username: 'ada', password: 'the analytical engine' }
@@ -382,20 +383,11 @@ describe('MFA', () => {
     await addUser(ROOT, ['admin'])
     const isolate = createIsolate({ MFA: 'admins' })
     const { access_token: token, refresh_token: refresh } = await logInAt(isolate, ROOT)
-    const requests: [method: string, path: string, body?: object][] = [
-      ['GET', '/users'],
-      ['POST', '/users', ADA],
-      ['GET', '/users/cosmo'],
-      ['PATCH', '/users/cosmo', { roles: ['admin'] }],
-      ['DELETE', '/users/cosmo'],
-      ['GET', '/users/cosmo/sessions'],
-      ['DELETE', '/users/cosmo/sessions'],
-      ['POST', '/users/cosmo/reset-code'],
-      ['DELETE', '/users/cosmo/factors'],
+    const own: typeof ADMIN_ROUTES = [
       ['GET', '/protected'],
       ['GET', '/sessions'],
     ]
-    for (const [method, path, body] of requests) {
+    for (const [method, path, body] of [...ADMIN_ROUTES, ...own]) {
       const response = await sendAt(isolate, method, path, token, body)
       expect([path, response.status]).toEqual([path, 401])
       expect(response.headers.get('X-Error-Code')).toBe('factor_required')

@@ -7,6 +7,7 @@ import { listUsers } from '../../src/db/users.ts'
 import { listEndpoints } from '../audit.ts'
 import { COSMO, addUser, logged, readSegment, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
+import { ADMIN_ROUTES } from './admin-routes.ts'
 
 const ADMIN = { username: 'ada', password: 'analytical engine' }
 const EVE = { username: 'eve', password: 'correct horse battery', roles: ['editor'] }
@@ -35,18 +36,6 @@ const readResponse = async (response: Response | Promise<Response>) => {
 const listByPrefix = async (prefix: string) => (await listUsers(env.DB, { limit: 9, prefix })).users
 const readEvents = () => logged.map((line) => JSON.parse(line))
 
-/** Every admin route, with a valid body if it needs one. */
-const ROUTES: [method: string, path: string, body?: object][] = [
-  ['GET', '/users'],
-  ['POST', '/users', EVE],
-  ['GET', '/users/cosmo'],
-  ['PATCH', '/users/cosmo', { roles: ['admin'] }],
-  ['DELETE', '/users/cosmo'],
-  ['GET', '/users/cosmo/sessions'],
-  ['DELETE', '/users/cosmo/sessions'],
-  ['POST', '/users/cosmo/reset-code'],
-  ['DELETE', '/users/cosmo/factors'],
-]
 const readTables = async () =>
   (
     await env.DB.batch(
@@ -55,13 +44,15 @@ const readTables = async () =>
   ).map(({ results }) => results)
 
 describe('access to the admin routes', () => {
-  it('the table of admin routes lists every route under /users', () => {
-    const registered = listEndpoints(app).filter(({ name }) => name.includes(' /users'))
-    const names = ROUTES.map(([method, path]) => `${method} ${path.replace('cosmo', ':username')}`)
+  it('the table of admin routes lists every route under /users, and the events of all', () => {
+    const registered = listEndpoints(app).filter(({ name }) => / \/(users|events)/.test(name))
+    const names = ADMIN_ROUTES.map(
+      ([method, path]) => `${method} ${path.replace('cosmo', ':username')}`,
+    )
     expect(registered.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
   })
 
-  it.each(ROUTES)(
+  it.each(ADMIN_ROUTES)(
     '%s %s without the admin role returns 403 and changes nothing (ASVS 8.1.2, 8.2.1, 8.3.1)',
     async (...[method, path, body]) => {
       const { access_token: tokenOfCosmo } = await startSession()
@@ -73,7 +64,7 @@ describe('access to the admin routes', () => {
     },
   )
 
-  it.each(ROUTES)(
+  it.each(ADMIN_ROUTES)(
     '%s %s more than 15 minutes after the login returns 401 and changes nothing (ASVS 7.5.1)',
     async (...[method, path, body]) => {
       const { refresh_token: old } = await startSession(ADMIN)
