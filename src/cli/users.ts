@@ -44,8 +44,8 @@ sessions.
   --env <name>  use the database of this wrangler environment
   --json        print one JSON document, for scripts: npm run -s users -- …
   --role <r>    a role; several are separated by commas, or --role is repeated
-  --yes         remove users, take roles or log everyone out without asking;
-                needed for that without a terminal
+  --yes         remove users or second factors, take roles or log everyone out
+                without asking; needed for that without a terminal
   -h, --help    show this help`
 
 const NO_PASSWORDS = 'Never pass a password as an argument: the command asks for it.'

@@ -71,7 +71,13 @@ it('factors lists the second factors of a user without their seeds, and --remove
     recovery_codes: { total: 2, remaining: 1 },
   })
   expect(json).not.toContain('sealed')
-  expect((await users(['factors', 'lin', '--remove'])).stdout).toBe(
+  expect(await users(['factors', 'lin', '--remove'])).toEqual({
+    code: 2,
+    stdout: '',
+    stderr:
+      'This removes 1 second factor of lin with all recovery codes, so that the password is enough again, and ends 0 sessions, in the local database.\nNothing was changed: without a terminal, add --yes.\n',
+  })
+  expect((await users(['factors', 'lin', '--remove', '--yes'])).stdout).toBe(
     'lin: second factors removed, sessions revoked\n',
   )
   expect(JSON.parse((await users(['factors', 'lin', '--json'])).stdout)).toEqual({

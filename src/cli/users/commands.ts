@@ -12,7 +12,12 @@ import type { Target } from '../cloudflare/isolate.ts'
 import { removeFactors, showFactors } from './factors.ts'
 import { quoteAlways } from '../terminal/quote.ts'
 import { toDay, toMinute, toTable } from '../terminal/table.ts'
-import { confirmLogoutOfEveryone, confirmRemoval, confirmRoles } from './losses.ts'
+import {
+  confirmLogoutOfEveryone,
+  confirmRemoval,
+  confirmRemovalOfFactors,
+  confirmRoles,
+} from './losses.ts'
 import { askForPassword, parseRoles, requireFreeName } from './new-user.ts'
 
 export type Options = Target & {
@@ -125,8 +130,11 @@ export const COMMANDS: Record<string, Command> = {
   },
   factors: {
     argument: 'name',
-    run: (isolate, name, { remove }) =>
-      remove ? removeFactors(isolate, name, now()) : showFactors(isolate, name),
+    async run(isolate, name, options) {
+      if (!options.remove) return showFactors(isolate, name)
+      await confirmRemovalOfFactors(isolate, name, options)
+      return removeFactors(isolate, name, now())
+    },
   },
   events: {
     argument: 'name or nothing',

@@ -2,6 +2,7 @@
 
 import { requireUser } from '../../auth/users.ts'
 import { countEveryone } from '../../db/everyone.ts'
+import { listFactors } from '../../db/factors.ts'
 import { listSessions } from '../../db/session-list.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'
@@ -34,6 +35,22 @@ export async function confirmRoles(
   const sessions = await countSessions(isolate, user.id)
   await confirm(
     `This takes ${toRoles(lost)} from ${username}, who then has ${rest}, and ends ${sessions}, in ${toPlace(options)}.`,
+    options,
+  )
+}
+
+/** Asks before a user's second factors are removed. Throws `not_found`. */
+export async function confirmRemovalOfFactors(
+  isolate: Isolate,
+  username: string,
+  options: Options,
+) {
+  if (options.yes) return
+  const { id } = await requireUser(isolate, username)
+  const factors = (await listFactors(isolate.db, id)).length
+  const sessions = await countSessions(isolate, id)
+  await confirm(
+    `This removes ${toCount(factors, 'second factor')} of ${username} with all recovery codes, so that the password is enough again, and ends ${sessions}, in ${toPlace(options)}.`,
     options,
   )
 }
