@@ -49,10 +49,9 @@ const refusals = new Hono<{ Bindings: { error: Error } }>()
 async function respond<Result>(env: Env, work: (isolate: Isolate) => Promise<Result>) {
   try {
     const isolate = openIsolate(env, argon2id)
-    const { ACCESS_TOKEN_SECONDS, REVOCATION_SECONDS, ...settings } = isolate.settings
+    const { ACCESS_TOKEN_SECONDS, REVOCATION_SECONDS, ...others } = isolate.settings
     const { byKid } = await isolate.keyRing() // without keys nothing can be verified: 503, not 401
-    const { JWT_ISSUER, JWT_AUDIENCE, MFA } = settings
-    const ofTokens = [JWT_ISSUER, JWT_AUDIENCE, ACCESS_TOKEN_SECONDS, MFA]
+    const ofTokens = [others.JWT_ISSUER, others.JWT_AUDIENCE, ACCESS_TOKEN_SECONDS, others.MFA]
     const revision = [...byKid.keys(), ...ofTokens].join(' ')
     const policy = { revision, ACCESS_TOKEN_SECONDS, REVOCATION_SECONDS }
     return { policy, ...(await work(isolate)) }
