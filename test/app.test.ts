@@ -1,3 +1,4 @@
+import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
@@ -128,6 +129,7 @@ it('a raw Response returned by an endpoint has the security headers as well', as
     '/raw',
     { headers: { Authorization: `Bearer ${await login()}` } },
     env,
+    createExecutionContext(),
   )
   expect(await response.text()).toBe('raw')
   expect(response.headers.get('Cache-Control')).toBe('no-store')
@@ -138,7 +140,7 @@ it('an HTTPException thrown by an endpoint sets the status of the response', asy
     throw new HTTPException(418, { message: 'short and stout' })
   })
   const headers = { Authorization: `Bearer ${await login()}` }
-  const response = await throwing.request('/teapot', { headers }, env)
+  const response = await throwing.request('/teapot', { headers }, env, createExecutionContext())
   expect(response.status).toBe(418)
 })
 
