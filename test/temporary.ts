@@ -6,5 +6,6 @@ import { join } from 'node:path'
 export function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
   process.env.TMPDIR = folder
+  process.env.NODE_COMPILE_CACHE = join(folder, 'compiled') // wrangler is compiled once, not in each process
   return () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 }

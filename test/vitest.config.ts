@@ -23,7 +23,7 @@ const workers = cloudflareTest(async () => ({
 export default defineConfig({
   test: {
     globalSetup: ['test/temporary.ts'],
-    maxWorkers: 2, // most files wait for a server of their own
+    maxWorkers: 3, // most files wait for a server of their own
     coverage: {
       provider: 'istanbul',
       include: ['src/**/*.ts'],
