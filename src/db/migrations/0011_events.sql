@@ -96,7 +96,7 @@ END;
 
 -- A login takes back the lockout that its own attempt has started.
 CREATE TRIGGER events_of_no_lockout AFTER UPDATE OF paused_until ON login_failures
-WHEN new.paused_until = 0 BEGIN
+WHEN new.paused_until = 0 AND old.lockout IS NOT NULL BEGIN
   DELETE FROM events WHERE id = old.lockout AND event = 'login.limited';
   UPDATE login_failures SET lockout = NULL WHERE key = new.key;
 END;
