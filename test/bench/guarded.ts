@@ -21,6 +21,7 @@ const SUBJECTS: Subject[] = [
   { name: 'Latchkey, uncached tokens', worker: 'uncached', tokens: 'new' },
   { name: 'another Worker, cached token', worker: 'consumer', tokens: 'one' },
   { name: 'another Worker, uncached tokens', worker: 'consumer-uncached', tokens: 'new' },
+  { name: 'RPC call and verify() alone', worker: 'rpc-caller', tokens: 'new' },
 ]
 
 /** Medians over all rounds: times in milliseconds, CPU time of the workerd process in microseconds. */
@@ -45,14 +46,15 @@ export async function measureGuarded(
   { rounds, requests }: Effort,
   report: Report,
 ): Promise<GuardedRow[]> {
-  const { latchkey, consumer, ...others } = builds
-  const names = new Set(SUBJECTS.map(({ worker }) => worker))
+  const { latchkey, consumer, 'rpc-caller': caller, ...others } = builds
+  const names = new Set([...SUBJECTS.map(({ worker }) => worker), 'rpc-verify'])
   const peers = Object.fromEntries(
     Object.entries({ ...others, uncached: latchkey }).filter(([name]) => names.has(name)),
   )
   const consumers = {
     consumer: { build: consumer, latchkey: 'latchkey' },
     'consumer-uncached': { build: consumer, latchkey: 'uncached' },
+    'rpc-caller': { build: caller, latchkey: 'rpc-verify' },
   }
   const host = await startHost(latchkey, { latchkey: { JWT_SECRET: SECRET } }, { peers, consumers })
   const clients = new Map(

@@ -13,6 +13,8 @@ const PEERS = [
   'hono-jwt',
   'hono-verify',
   'consumer',
+  'rpc-caller',
+  'rpc-verify',
   'argon2',
   'login-statements',
   'counted',
