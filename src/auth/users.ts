@@ -1,5 +1,6 @@
 // Users: created, changed and removed by an admin, or created by themselves when they sign up.
 
+import type { UserResponse } from '../contract/responses.ts'
 import type { Session } from '../db/sessions.ts'
 import * as changes from '../db/user-changes.ts'
 import { findUser, type User } from '../db/users.ts'
@@ -11,6 +12,14 @@ import { hashPassword } from './passwords/hash.ts'
 import { validateNewPassword } from './passwords/rules.ts'
 import { type ClientInfo, startSession } from './sessions/sessions.ts'
 import { validateOwnUsername, validateUsername } from './usernames.ts'
+
+/** Returns what is shown of a user. */
+export const toUserResponse = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
+  username,
+  roles,
+  created_at: createdAt,
+  disabled_at: disabledAt,
+})
 
 type NewUser = Omit<changes.NewUser, 'passwordHash'> & { password: string }
 

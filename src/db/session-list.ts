@@ -1,36 +1,33 @@
 // The list of a user's sessions in the `sessions` table.
 
+import type { SessionListResponse } from '../contract/responses.ts'
 import { select } from './query.ts'
-import type { Session } from './sessions.ts'
 
-/** A session as a list shows it. */
-export type SessionEntry = Pick<Session, 'id' | 'createdAt' | 'rotatedAt' | 'expiresAt'> & {
-  userAgent: string
-  country: string
-}
-
-/** Whose sessions: by the user's id, or by one of their sessions. */
-type SessionOwner = { userId: number; sid?: never } | { sid: string; userId?: never }
+/** Whose sessions: those of user `userId`, by default of the user of session `sid`, which is the current one. */
+type Owner = { sid: string; userId?: number } | { sid?: never; userId: number }
 type Page = { limit: number; after?: string | undefined }
+type Row = Omit<SessionListResponse['sessions'][number], 'current'> & { current: number }
 
-/** Returns a page of a user's live sessions, newest first, and `after` of the next page. */
+/**
+ * Returns a page of a user's live sessions, newest first, and `after` of the next page. The refresh of the current
+ * one is rounded down to the hour: a thief who knew when its owner refreshes could stay within the grace.
+ */
 export async function listSessions(
   db: D1Database,
-  { userId, sid, limit, after }: SessionOwner & Page,
+  { userId, sid = '', limit, after }: Owner & Page,
   now: number,
-): Promise<{ entries: SessionEntry[]; next: string | null }> {
+): Promise<SessionListResponse> {
   const [createdAt = '', id = ''] = after?.split('.') ?? []
-  const sql = `SELECT id, created_at AS createdAt, rotated_at AS rotatedAt, expires_at AS expiresAt,
-      user_agent AS userAgent, country
+  const sql = `SELECT id, created_at, expires_at, user_agent, country, id = ?1 AS current,
+      iif(id = ?1, max(created_at, rotated_at - rotated_at % 3600), rotated_at) AS refreshed_at
     FROM sessions
     WHERE user_id = coalesce(?6, (SELECT user_id FROM sessions WHERE id = ?1))
       AND revoked_at IS NULL AND expires_at > ?2
       AND (?3 = '' OR (created_at, rowid) < (CAST(?3 AS INTEGER),
         coalesce((SELECT rowid FROM sessions WHERE id = ?4), 0)))
     ORDER BY created_at DESC, rowid DESC LIMIT ?5`
-  const values = [sid ?? '', now, createdAt, id, limit + 1, userId ?? null]
-  const rows = await select<SessionEntry>(db, sql, values)
-  const entries = rows.slice(0, limit)
-  const last = rows.length > limit ? entries.at(-1) : undefined
-  return { entries, next: last ? `${last.createdAt}.${last.id}` : null }
+  const rows = await select<Row>(db, sql, [sid, now, createdAt, id, limit + 1, userId ?? null])
+  const sessions = rows.slice(0, limit).map((row) => ({ ...row, current: row.current === 1 }))
+  const last = rows.length > limit ? sessions.at(-1) : undefined
+  return { sessions, next: last ? `${last.created_at}.${last.id}` : null }
 }

@@ -4,16 +4,15 @@ import { Hono } from 'hono'
 
 import type { AppEnv } from '../app-env.ts'
 import { inviteUser } from '../auth/codes/codes.ts'
-import { createUser, removeUser, requireUser, updateUser } from '../auth/users.ts'
+import { createUser, removeUser, requireUser, toUserResponse, updateUser } from '../auth/users.ts'
 import { PageQuery, UserBody, UserPatch, UserPath, UsersQuery } from '../contract/requests.ts'
-import type { NewUserResponse, UserResponse } from '../contract/responses.ts'
+import type { NewUserResponse } from '../contract/responses.ts'
 import { listSessions } from '../db/session-list.ts'
-import { listUsers, type User } from '../db/users.ts'
+import { listUsers } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateJson, validatePath, validateQuery } from '../middleware/validate.ts'
-import { toSessionList } from './sessions.ts'
 
 /** A token that was left behind is useless after 15 minutes. */
 export const FRESH_ADMIN = { roles: ['admin'], fresh: 900 } as const
@@ -21,13 +20,6 @@ export const FRESH_ADMIN = { roles: ['admin'], fresh: 900 } as const
 /** Admins need their current password to change their own (ASVS 6.2.3). */
 export const useOwnPassword = (field: string) =>
   new AppError('input_invalid', { error: { [field]: ['Use PUT /me/password.'] } })
-
-const toUserResponse = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
-  username,
-  roles,
-  created_at: createdAt,
-  disabled_at: disabledAt,
-})
 
 export const users = new Hono<AppEnv>()
   .use(jwtRequired(FRESH_ADMIN))
@@ -79,8 +71,8 @@ export const users = new Hono<AppEnv>()
   .get('/:username/sessions', validatePath(UserPath), validateQuery(PageQuery), async (c) => {
     const { isolate, now } = c.var
     const { id: userId } = await requireUser(isolate, c.req.valid('param').username)
-    const page = await listSessions(isolate.db, { userId, ...c.req.valid('query') }, now)
-    return c.json(toSessionList(page, c.var.user.sid))
+    const owner = { userId, sid: c.var.user.sid }
+    return c.json(await listSessions(isolate.db, { ...owner, ...c.req.valid('query') }, now))
   })
   .delete('/:username/sessions', validatePath(UserPath), async (c) => {
     const { isolate, now } = c.var

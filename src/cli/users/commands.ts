@@ -1,12 +1,17 @@
 // The commands of `npm run users`, each with output for people and for scripts.
 
 import { type Code, createResetCode, inviteUser } from '../../auth/codes/codes.ts'
-import { createUser, removeUser, requireUser, updateUser } from '../../auth/users.ts'
-import type { SessionListResponse, UserResponse } from '../../contract/responses.ts'
+import {
+  createUser,
+  removeUser,
+  requireUser,
+  toUserResponse,
+  updateUser,
+} from '../../auth/users.ts'
 import { listEvents } from '../../db/events.ts'
 import { markEveryoneRevoked } from '../../db/everyone.ts'
-import { listSessions, type SessionEntry } from '../../db/session-list.ts'
-import { listUsers, type User } from '../../db/users.ts'
+import { listSessions } from '../../db/session-list.ts'
+import { listUsers } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'
 import { removeFactors, showFactors } from './factors.ts'
@@ -103,28 +108,32 @@ export const COMMANDS: Record<string, Command> = {
         ? `There is no user whose name begins with '${prefix}'.`
         : "There are no users. 'npm run users -- add <name>' creates one."
       const text = users.length > 0 ? table + toNextHint(next) : after ? 'No more users.' : none
-      return { text, json: { users: users.map(toUserJson), next } }
+      return { text, json: { users: users.map(toUserResponse), next } }
     },
   },
   sessions: {
     argument: 'name',
     async run(isolate, name, { limit, after }) {
       const { id: userId } = await requireUser(isolate, name)
-      const { entries, next } = await listSessions(isolate.db, { userId, limit, after }, now())
+      const page = await listSessions(isolate.db, { userId, limit, after }, now())
+      const sessions = page.sessions.map((session) => {
+        const { current: _, ...others } = session // none is that of the command line
+        return others
+      })
       const table = toTable(
         ['started (UTC)', 'refreshed', 'expires', 'country', 'client'],
-        entries.map((entry) => [
-          toMinute(entry.createdAt),
-          toMinute(entry.rotatedAt),
-          toMinute(entry.expiresAt),
-          entry.country,
-          entry.userAgent,
+        sessions.map((session) => [
+          toMinute(session.created_at),
+          toMinute(session.refreshed_at),
+          toMinute(session.expires_at),
+          session.country,
+          session.user_agent,
         ]),
       )
       const none = after ? 'No more sessions.' : `${name} is not logged in anywhere.`
       return {
-        text: entries.length > 0 ? table + toNextHint(next) : none,
-        json: { sessions: entries.map(toSessionJson), next },
+        text: sessions.length > 0 ? table + toNextHint(page.next) : none,
+        json: { sessions, next: page.next },
       }
     },
   },
@@ -206,21 +215,3 @@ const toNextHint = (next: string | null): string =>
   next === null
     ? ''
     : `\n… and more: --after${next.startsWith('-') ? '=' : ' '}${quoteAlways(next)}`
-
-const toUserJson = ({ username, roles, createdAt, disabledAt }: User): UserResponse => ({
-  username,
-  roles,
-  created_at: createdAt,
-  disabled_at: disabledAt,
-})
-
-type SessionJson = Omit<SessionListResponse['sessions'][number], 'current'>
-
-const toSessionJson = (entry: SessionEntry): SessionJson => ({
-  id: entry.id,
-  created_at: entry.createdAt,
-  refreshed_at: entry.rotatedAt,
-  expires_at: entry.expiresAt,
-  user_agent: entry.userAgent,
-  country: entry.country,
-})

@@ -67,8 +67,8 @@ export async function confirmLogoutOfEveryone({ db }: Isolate, options: Options)
 
 async function countSessions({ db }: Isolate, userId: number): Promise<string> {
   const now = Math.floor(Date.now() / 1000)
-  const { entries, next } = await listSessions(db, { userId, limit: MAX_SESSIONS }, now)
-  return next ? `more than ${MAX_SESSIONS} sessions` : toCount(entries.length, 'session')
+  const { sessions, next } = await listSessions(db, { userId, limit: MAX_SESSIONS }, now)
+  return next ? `more than ${MAX_SESSIONS} sessions` : toCount(sessions.length, 'session')
 }
 
 const toCount = (count: number, noun: string) =>
