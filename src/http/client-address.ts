@@ -18,8 +18,10 @@ const OTHER_WORKERS = '2a06:98c0:3600:0::/64'
 const LOCAL = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/
 
 /** Cuts at whole code points: `\p{C}` contains the half of a pair that a cut leaves at the end. */
-const cutUserAgent = (userAgent: string): string =>
-  userAgent.replaceAll(/\p{C}/gu, '').slice(0, MAX_USER_AGENT).replaceAll(/\p{C}/gu, '')
+function cutUserAgent(userAgent: string): string {
+  const invisible = new RegExp(String.raw`\p{C}`, 'gu') // as a literal, it would slow down each cold start
+  return userAgent.replaceAll(invisible, '').slice(0, MAX_USER_AGENT).replaceAll(invisible, '')
+}
 
 /**
  * Returns the client's network as Cloudflare saw it; no other header is trusted (ASVS 4.1.3). An IPv6

@@ -3,7 +3,7 @@
 import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type * as z from 'zod/mini'
+import * as z from 'zod/mini'
 
 import { toStrict } from '../contract/validation.ts'
 import { AppError, type FieldErrors } from '../errors.ts'
@@ -28,7 +28,7 @@ export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
     maxSize: MAX_BYTES,
     onError: () => Promise.reject(new AppError('body_too_large')),
   })
-  const parse = zValidator('json', toStrict(schema), requireValid)
+  const parse = zValidator('json', toStrictLater(schema), requireValid)
   const validate: typeof parse = async (c, next) => {
     requireJson(c)
     let isRead = false
@@ -47,6 +47,11 @@ export function validateJson<Schema extends z.core.$ZodType>(schema: Schema) {
   return validate
 }
 
+/** Converts a schema at its first request: to convert all of them would be a good part of a cold start. */
+const toStrictLater = <Schema extends z.core.$ZodType>(
+  schema: Schema,
+): z.core.$ZodType<z.output<Schema>, z.input<Schema>> => z.lazy(() => toStrict(schema))
+
 /** Throws `body_not_json` (415): a page of another origin can send anything else without a preflight. */
 export function requireJson(c: Context): void {
   const [mediaType = ''] = (c.req.header('Content-Type') ?? '').split(';')
@@ -64,7 +69,7 @@ function requireJsonText(bytes: ArrayBuffer): void {
 
 /** Parses the query by `schema` into `c.req.valid('query')`. Throws `url_malformed` or `input_invalid` (400). */
 export const validateQuery = <Schema extends z.core.$ZodType>(schema: Schema) =>
-  zValidator('query', toStrict(schema), requireValid)
+  zValidator('query', toStrictLater(schema), requireValid)
 
 /** Parses the path parameters by `schema` into `c.req.valid('param')`. Throws `url_malformed` (400) or `not_found`. */
 export const validatePath = <Schema extends z.ZodMiniType>(schema: Schema) =>

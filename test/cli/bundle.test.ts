@@ -70,6 +70,11 @@ it('the bundle contains the Worker and four packages, and neither tests nor the 
     expect(file).toMatch(/^([\w-]+|(auth|contract|db|http|middleware|routes|rpc)(\/[\w-]+)+)\.ts$/)
 })
 
+it('no pattern with \\p{…} is a literal, because parsing it would slow down every cold start', () => {
+  const literals = own.filter(({ code }) => /\/[^/\n]*\\p\{[^/\n]*\/[a-z]*u/.test(code))
+  expect(literals.map(({ file }) => file)).toEqual([])
+})
+
 it('the static assets contain only the page: no source, no setting, no dot-file (ASVS 13.4.1)', () => {
   const files = readdirSync('src/public', { recursive: true, encoding: 'utf8' })
   const served = files.filter((file) => file.includes('.'))

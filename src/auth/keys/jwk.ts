@@ -4,21 +4,23 @@ import * as z from 'zod/mini'
 
 import { sha256, toBase64url } from '../encoding.ts'
 
-const bytes = z.string().check(z.regex(/^[\w-]{43}$/)) // 32 bytes in base64url
+/** Not a constant: creating schemas is a good part of a cold start, and few Workers have such a key. */
+function createJwkSchema() {
+  const bytes = z.string().check(z.regex(/^[\w-]{43}$/)) // 32 bytes in base64url
+  return z.discriminatedUnion('kty', [
+    z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: bytes, y: bytes, d: bytes }),
+    z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: bytes, d: bytes }),
+  ])
+}
 
-const PrivateJwkSchema = z.discriminatedUnion('kty', [
-  z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: bytes, y: bytes, d: bytes }),
-  z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: bytes, d: bytes }),
-])
-
-export type PrivateJwk = z.output<typeof PrivateJwkSchema>
+export type PrivateJwk = z.output<ReturnType<typeof createJwkSchema>>
 /** A key in /.well-known/jwks.json. */
 export type PublicJwk = ReturnType<typeof toPublicJwk> & { kid: string; alg: string; use: 'sig' }
 
 /** Parses a private key; returns undefined for any other type, or a public key. */
 export function parseJwk(text: string): PrivateJwk | undefined {
   try {
-    return PrivateJwkSchema.safeParse(JSON.parse(text)).data
+    return createJwkSchema().safeParse(JSON.parse(text)).data
   } catch {
     return undefined // a SyntaxError
   }
