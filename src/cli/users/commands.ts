@@ -1,6 +1,6 @@
 // The commands of `npm run users`, each with output for people and for scripts.
 
-import { type Code, createResetCode, inviteUser } from '../../auth/codes/codes.ts'
+import { createResetCode, inviteUser } from '../../auth/codes/codes.ts'
 import {
   createUser,
   removeUser,
@@ -14,6 +14,7 @@ import { listSessions } from '../../db/session-list.ts'
 import { listUsers } from '../../db/users.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Target } from '../cloudflare/isolate.ts'
+import { toCodeOutput } from './code-link.ts'
 import { removeFactors, showFactors } from './factors.ts'
 import { quoteAlways } from '../terminal/quote.ts'
 import { toDay, toMinute, toTable } from '../terminal/table.ts'
@@ -153,15 +154,9 @@ export const COMMANDS: Record<string, Command> = {
       if (username && events.length === 0 && !after) await requireUser(isolate, username)
       const table = toTable(
         ['time (UTC)', 'user', 'event', 'by', 'country', 'address', 'session'],
-        events.map((event) => [
-          toMinute(event.time),
-          event.username,
-          event.event,
-          event.by ?? '',
-          event.country ?? '',
-          event.address ?? '',
-          event.session ?? '',
-        ]),
+        events.map(({ time, username: user, event, by, country, address, session }) =>
+          [toMinute(time), user, event, by, country, address, session].map((cell) => cell ?? ''),
+        ),
       )
       return { text: table + toNextHint(next), json: { events, next } }
     },
@@ -193,22 +188,6 @@ export const COMMANDS: Record<string, Command> = {
     await confirmRemoval(isolate, username, options)
     return removeUser(isolate, { username, keepLastAdmin: false }, now())
   }),
-}
-
-const LOCAL_URL = 'http://127.0.0.1:8787' // of npm run dev
-
-/** Shows a one-time code as a link. The code is in the fragment, which no server, log or proxy sees. */
-function toCodeOutput(
-  { code, expiresAt }: Code,
-  { done, publicUrl, options }: { done: string; publicUrl: string; options: Options },
-): Output {
-  const origin = publicUrl || (options.remote ? undefined : LOCAL_URL)
-  const link = origin && `${origin}/#code=${code}`
-  const how = link ?? `code ${code} (set PUBLIC_URL in wrangler.toml to get a link)`
-  return {
-    text: `${done}, once, until ${toMinute(expiresAt)} UTC:\n\n  ${how}\n\nHand it over by a channel that only the user reads. It is shown only here.`,
-    json: { ok: true, code, expires_at: expiresAt, ...(link && { link }) },
-  }
 }
 
 const toNextHint = (next: string | null): string =>
