@@ -120,6 +120,7 @@ export function renderResults(results: Results): string {
         ...[row.statements, row.trips, row.read, row.written].map(String),
       ]),
     ),
+    `The clean-up took ${(statements.cleanUpMs / 1000).toFixed(1)} s, and runs every minute\n`,
     `A session with the longest user agent uses ${statements.bytesPerSession.toFixed(0)} bytes in the database\n`,
     'From process start to the first response',
     renderTable(

@@ -16,6 +16,8 @@ export type StatementRow = {
 }
 export type StatementResult = {
   rows: StatementRow[]
+  /** Milliseconds of the clean-up in the last row. */
+  cleanUpMs: number
   bytesPerSession: number
   revoked: RevokedResult
 }
@@ -76,10 +78,12 @@ export async function measureStatements(
       tokens = await send('/refresh', tokens.refresh_token)
     }),
   ]
+  const cleanUp = await measureCleanUp(host.db, count, () => send('/__clean-up'))
+  rows.push(cleanUp.row)
   const bytesPerSession = await measureSessionBytes(host.db)
   const revoked = await measureRevoked(host.db, count, (token) => send('/protected', token))
   await host.dispose()
-  return { rows, bytesPerSession, revoked }
+  return { rows, cleanUpMs: cleanUp.ms, bytesPerSession, revoked }
 }
 
 type Count = (name: string, work: () => Promise<unknown>) => Promise<StatementRow>
@@ -94,6 +98,23 @@ async function countBetweenReads(
   return count('100 guarded requests between two reads of the list', async () => {
     for (let sent = 0; sent < 100; sent += 1) await send()
   })
+}
+
+const EXPIRED = 100_000
+
+/** Runs the cron trigger once, with as many expired sessions as it deletes at most. */
+async function measureCleanUp(db: D1Database, count: Count, cleanUp: () => Promise<unknown>) {
+  await db
+    .prepare(
+      `WITH RECURSIVE numbers (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
+       INSERT INTO sessions (id, user_id, created_at, rotated_at, expires_at, user_agent, country)
+       SELECT substr(hex(randomblob(11)), 1, 22), n, 1, 1, 1, '', 'NL' FROM numbers`,
+    )
+    .bind(EXPIRED)
+    .run()
+  const startMs = performance.now()
+  const row = await count(`clean-up of ${EXPIRED.toLocaleString('en')} sessions`, cleanUp)
+  return { row, ms: performance.now() - startMs }
 }
 
 const PROBES = 100

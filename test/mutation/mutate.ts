@@ -28,11 +28,6 @@ process.env.PWD = folder
 process.env.WRANGLER_LOG = 'error'
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false'
 
-// `bail` cancels the tests that are left, and may meet a runtime that is still starting.
-process.on('unhandledRejection', (error) => {
-  if (!/before initialisation/.test(String(error))) throw error
-})
-
 const quiet = { onInit() {} }
 const vitest = await createVitest('test', {
   root: folder,
@@ -41,6 +36,11 @@ const vitest = await createVitest('test', {
   watch: false,
   bail: 1,
   reporters: [quiet],
+})
+// `bail` cancels the tests that are left, and may meet a runtime that is still starting. Vitest would exit.
+process.removeAllListeners('unhandledRejection')
+process.on('unhandledRejection', (error) => {
+  if (!/before initialisation/.test(String(error))) throw error
 })
 
 const toSpecifications = (tests: string[]) =>
@@ -79,7 +79,9 @@ for (const file of files) {
     console.log(`${file}: skipped, because these tests fail without a mutant:`, lastFailures)
     continue
   }
-  for (const mutant of listMutants(code)) {
+  const mutants = listMutants(code)
+  for (const [index, mutant] of mutants.entries()) {
+    process.stderr.write(`${file}: ${index + 1}/${mutants.length}\n`)
     if (await passes(file, code.slice(0, mutant.start) + mutant.after + code.slice(mutant.end))) {
       survived += 1
       console.log(`survived: ${describe(file, mutant)}`)
