@@ -20,12 +20,11 @@ const HELP = `Measures the cost of Latchkey on local workerd, over loopback.
 
   npm run bench                 full benchmark, about three minutes
   npm run bench -- --quick      fewer and shorter rounds, under a minute, for a first look
-  npm run bench -- --profile    CPU profiles of a guarded request only
+  npm run bench -- --profile    CPU profiles of a guarded request and a login only
   npm run bench -- --scale      D1 statements and rows of 500 simulated isolates only, in a few minutes
 
-Prints tables and writes results.json and chart.svg to dist/bench/. With --profile, it writes cached.cpuprofile and
-uncached.cpuprofile instead,
-with --scale, scale.svg. Missed targets are marked, but do not change the exit status, because machines are noisy.
+Prints tables and writes results.json and chart.svg to dist/bench/. With --profile, it writes cached.cpuprofile,
+uncached.cpuprofile and login.cpuprofile instead, with --scale, scale.svg. Missed targets are marked, but do not change the exit status, because machines are noisy.
 `
 
 const FULL = {

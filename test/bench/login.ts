@@ -27,8 +27,8 @@ export const addUser = (db: D1Database, { username, password } = COSMO) =>
   insertUser(db, { username, passwordHash: hashPassword(password, argon2id), roles: [] }, 1)
 
 /** Users who log in in turn, because one may log in only 100 times in 15 minutes. */
-const USERS = 8
-const userOf = (number: number) => ({ ...COSMO, username: `cosmo${number % USERS}` })
+export const USERS = 8
+export const userOf = (number: number) => ({ ...COSMO, username: `cosmo${number % USERS}` })
 
 // Another user, whose session the other logins do not end.
 const ADA = { username: 'ada', password: 'space-corgi' }
