@@ -1,4 +1,5 @@
-// npm run mutate [-- <file> …]: changes one thing after the other in a copy of the project, and reports what no test notices.
+// npm run mutate [-- <file>[:<line>] …]: changes one thing after the other in a copy of the project, and reports what
+// no test notices.
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,11 +10,15 @@ import { createVitest } from 'vitest/node'
 import { listMutants, type Mutant } from './mutants.ts'
 import { TARGETS } from './targets.ts'
 
-const asked = process.argv.slice(2)
-const files = asked.length > 0 ? asked : Object.keys(TARGETS)
-const unknown = files.filter((file) => !Object.hasOwn(TARGETS, file))
+const asked = process.argv.slice(2).length > 0 ? process.argv.slice(2) : Object.keys(TARGETS)
+const targets = asked.map((text) => {
+  const [file = '', line] = text.split(':')
+  return { file, line: line === undefined ? undefined : Number(line) }
+})
+const unknown = targets.filter(({ file }) => !Object.hasOwn(TARGETS, file))
 if (unknown.length > 0) {
-  console.error(`Unknown: ${unknown.join(' ')}. Usage: npm run mutate [-- <file> …], any of:`)
+  const names = unknown.map(({ file }) => file).join(' ')
+  console.error(`Unknown: ${names}. Usage: npm run mutate [-- <file>[:<line>] …], any of:`)
   console.error(Object.keys(TARGETS).join('\n'))
   process.exit(2)
 }
@@ -28,6 +33,9 @@ process.env.PWD = folder
 process.env.WRANGLER_LOG = 'error'
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false'
 
+/** A runtime that was still starting when its tests were cancelled. */
+const CANCELLED = /before initialisation/
+
 const quiet = { onInit() {} }
 const vitest = await createVitest('test', {
   root: folder,
@@ -37,10 +45,10 @@ const vitest = await createVitest('test', {
   bail: 1,
   reporters: [quiet],
 })
-// `bail` cancels the tests that are left, and may meet a runtime that is still starting. Vitest would exit.
+// `bail` cancels the tests that are left. Vitest would exit where that fails.
 process.removeAllListeners('unhandledRejection')
 process.on('unhandledRejection', (error) => {
-  if (!/before initialisation/.test(String(error))) throw error
+  if (!CANCELLED.test(String(error))) throw error
 })
 
 const toSpecifications = (tests: string[]) =>
@@ -49,23 +57,35 @@ const toSpecifications = (tests: string[]) =>
 /** What failed in the last run, for a run without a mutant. */
 let lastFailures: unknown[] = []
 
+/** How often a run is repeated that was cancelled before its tests had a result. */
+const MAX_REPEATS = 3
+
+/** Whether tests pass. Throws when they were cancelled again and again. */
+async function run(tests: string[], repeats = 0): Promise<boolean> {
+  const specifications = await toSpecifications(tests)
+  if (specifications.length !== tests.length) throw new Error(`not a test: ${tests.join(', ')}`)
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications)
+  // The result also contains the modules of earlier runs.
+  const ran = new Set(specifications.map(({ moduleId }) => moduleId))
+  const modules = testModules.filter(({ moduleId }) => ran.has(moduleId))
+  const failed = modules.filter((module) => !module.ok())
+  const errors = unhandledErrors.filter((error) => !CANCELLED.test(String(error)))
+  lastFailures = [...errors, ...failed.map((module) => module.relativeModuleId)]
+  if (lastFailures.length > 0) return false
+  const isComplete = (module: (typeof modules)[number]) =>
+    module.state() === 'passed' && module.children.size > 0
+  if (modules.length === tests.length && modules.every(isComplete)) return true
+  if (repeats === MAX_REPEATS) throw new Error(`no result: ${tests.join(', ')}`)
+  return run(tests, repeats + 1)
+}
+
 /** Whether the tests of a file pass, with `code` in place of it. */
 async function passes(file: string, code: string): Promise<boolean> {
   writeFileSync(file, code)
   vitest.invalidateFile(resolve(file))
   const [first = '', ...others] = TARGETS[file] ?? []
   // Most mutants fail the first test, and starting the runtime takes longer than running it.
-  for (const tests of [[first], others].filter(({ length }) => length > 0)) {
-    const specifications = await toSpecifications(tests)
-    if (specifications.length !== tests.length) throw new Error(`not a test: ${tests.join(', ')}`)
-    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications)
-    // The result also contains the modules of earlier runs.
-    const ran = new Set(specifications.map(({ moduleId }) => moduleId))
-    const failed = testModules.filter((module) => ran.has(module.moduleId) && !module.ok())
-    lastFailures = [...unhandledErrors, ...failed.map((module) => module.relativeModuleId)]
-    if (lastFailures.length > 0) return false
-  }
-  return true
+  return (await run([first])) && (others.length === 0 || run(others))
 }
 
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ')
@@ -73,13 +93,13 @@ const describe = (file: string, { line, before, after }: Mutant) =>
   `${file}:${line} ${oneLine(before)} → ${oneLine(after)}`
 
 let [killed, survived] = [0, 0]
-for (const file of files) {
+for (const { file, line } of targets) {
   const code = readFileSync(file, 'utf8')
   if (!(await passes(file, code))) {
     console.log(`${file}: skipped, because these tests fail without a mutant:`, lastFailures)
     continue
   }
-  const mutants = listMutants(code)
+  const mutants = listMutants(code).filter((one) => line === undefined || one.line === line)
   for (const [index, mutant] of mutants.entries()) {
     process.stderr.write(`${file}: ${index + 1}/${mutants.length}\n`)
     if (await passes(file, code.slice(0, mutant.start) + mutant.after + code.slice(mutant.end))) {

@@ -16,10 +16,18 @@ const SESSIONS = ['sessions', 'revoked-sessions', 'attacks'].map((test) => `auth
 export const TARGETS: Record<string, string[]> = {
   'src/middleware/jwt.ts': [...GUARD, ...ROUTES, ...AROUND_THE_GUARD],
   'src/middleware/jwt-options.ts': ['middleware/jwt-positions', 'middleware/jwt-options'],
-  'src/auth/tokens/claims.ts': [...TOKENS, ...ROUTES],
-  'src/auth/tokens/compact-jws.ts': [...TOKENS, 'auth/tokens/wycheproof'],
+  'src/auth/tokens/claims.ts': ['auth/tokens/claims', ...TOKENS, ...ROUTES],
+  'src/auth/tokens/compact-jws.ts': [
+    'auth/tokens/compact-jws',
+    'auth/tokens/claims',
+    'auth/tokens/verify',
+  ],
   'src/auth/tokens/issue.ts': ['routes/login', ...ROUTES, 'http/refresh-cookie'],
-  'src/auth/tokens/token-cache.ts': [...TOKENS, 'middleware/jwt'],
+  'src/auth/tokens/token-cache.ts': [
+    'auth/tokens/token-cache',
+    'auth/tokens/verify',
+    'middleware/jwt',
+  ],
   'src/auth/tokens/verify.ts': [...TOKENS, 'auth/tokens/algorithms', 'middleware/jwt', 'log'],
   'src/auth/sessions/sessions.ts': [...SESSIONS, ...ROUTES, 'routes/sessions', 'db/faults'],
   'src/auth/sessions/revoked-sessions.ts': [...SESSIONS, 'auth/sessions/everyone', 'db/faults'],

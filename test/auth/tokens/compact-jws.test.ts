@@ -35,7 +35,7 @@ describe('parseCompactJws accepts only canonical base64url (RFC 7515 2, 7.1)', (
   it.each(['=', '==', '\n', '\r\n', ' ', '\t', '\0', '\u00a0', '+', '/', '%', '~', 'é', '🔑', '?'])(
     'parseCompactJws rejects a token with %j inside, before or after a segment',
     (extra) => {
-      for (const bad of [`YW${extra}Fh`, `${extra}YWFh`, `YWFh${extra}`])
+      for (const bad of [`YW${extra}Fh`, `${extra}YWFh`, `YWFh${extra}`, `${extra}YWF`])
         for (const segments of [
           [bad, 'YQ', 'YQ'],
           ['YQ', bad, 'YQ'],
@@ -44,6 +44,11 @@ describe('parseCompactJws accepts only canonical base64url (RFC 7515 2, 7.1)', (
           expect(codeOf(segments.join('.'))).toBe('token_invalid')
     },
   )
+
+  it('parseCompactJws reports another number of segments, or an empty one, as malformed', () => {
+    for (const bad of ['YQ', 'YQ.YQ', 'YQ.YQ.YQ.YQ', '.YQ.YQ', 'YQ..YQ', 'YQ.YQ.', '..', ''])
+      expect(codeOf(bad)).toBe('token_malformed')
+  })
 
   it('parseCompactJws accepts 4,096 characters but rejects 4,097, regardless of the segment lengths', () => {
     expect(codeOf(`YQ.YQ.${'a'.repeat(4088)}YQ`)).toBe('accepted')

@@ -132,6 +132,27 @@ describe('times are checked with a clock tolerance of five seconds (ASVS 9.2.1)'
   })
 })
 
+it('a refresh token is valid until the second of its exp, without tolerance, regardless of ACCESS_TOKEN_SECONDS', async () => {
+  const ring = await genuineRing()
+  const refresh = { type: 'refresh', aud: 'you/refresh', jti: 's.0', iat: NOW - 5000, exp: NOW }
+  const token = await mint(refresh)
+  expect(await subjectOrCode(token, ring, NOW - 1)).toBe('cosmo')
+  expect(await subjectOrCode(token, ring)).toBe('token_expired')
+})
+
+it('the log says which claim makes a token invalid, and the client is not told', async () => {
+  const ring = await genuineRing()
+  for (const [changed, reason] of [
+    [{ iss: 'you' }, 'another issuer'],
+    [{ aud: 'me' }, 'another audience'],
+    [{ iat: NOW + 6 }, 'not yet valid'],
+    [{ sub: '' }, 'claim missing or of another type'],
+  ] as const) {
+    const verified = verifyToken(isolateOf(ring), await mint(changed), NOW)
+    await expect(verified).rejects.toMatchObject({ code: 'token_invalid', message: reason })
+  }
+})
+
 it('a failure of the key itself is not reported as an invalid signature (ASVS 16.5.3)', async () => {
   const token = await signSegments(JSON.stringify(await genuineHeader()), '{}')
   const broken = { alg: 'HS256', verifying: { kty: 'nothing' } as unknown as CryptoKey } as const
