@@ -17,7 +17,7 @@ export type LoginResult = {
   login: Cost
   hash: Cost
   statements: Cost
-  /** CPU milliseconds of a login without its hash and without its statements, which run elsewhere in production. */
+  /** CPU milliseconds of a login without its hash, its statements and its rate limit, which run elsewhere in production. */
   beyond: number
   refresh: Cost
 }

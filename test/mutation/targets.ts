@@ -22,7 +22,7 @@ export const TARGETS: Record<string, string[]> = {
     'auth/tokens/claims',
     'auth/tokens/verify',
   ],
-  'src/auth/tokens/issue.ts': ['routes/login', ...ROUTES, 'http/refresh-cookie'],
+  'src/auth/tokens/issue.ts': ['routes/login', 'auth/factors/login', ...ROUTES],
   'src/auth/tokens/token-cache.ts': [
     'auth/tokens/token-cache',
     'auth/tokens/verify',

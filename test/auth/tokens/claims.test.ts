@@ -99,6 +99,14 @@ const toText = (claims: object | undefined) =>
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   )
 
+it('parseClaims returns claims that no request can change for later ones, their lists included', () => {
+  const payload = Object.fromEntries(Object.entries(VALID).map(([name, [value]]) => [name, value]))
+  const claims = Object(parseClaims(payload))
+  expect(claims.amr).toEqual(['pwd', 'otp'])
+  for (const frozen of [claims, claims.amr, claims.roles])
+    expect(Object.isFrozen(frozen)).toBe(true)
+})
+
 it('isAscii is true exactly for segments whose bytes are all ASCII, wherever the other byte is', () => {
   for (let length = 0; length <= 12; length += 1)
     for (let at = 0; at < length; at += 1)

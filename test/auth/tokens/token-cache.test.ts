@@ -202,6 +202,27 @@ describe('the token cache', () => {
       expect(tokens.get(`token${number}`)).toBeUndefined()
   })
 
+  it(`the token cache drops the older ${MAX_TOKENS / 2} tokens when one more than ${MAX_TOKENS} is added`, () => {
+    const half = MAX_TOKENS / 2
+    for (const [count, expected] of [
+      [MAX_TOKENS, 0],
+      [MAX_TOKENS + 1, undefined],
+    ] as const) {
+      expect(fill(count).get('token0')).toBe(expected)
+      expect(fill(count).get(`token${half - 1}`)).toBe(
+        expected === undefined ? undefined : half - 1,
+      )
+      expect(fill(count).get(`token${half}`)).toBe(half)
+    }
+  })
+
+  it(`the token cache keeps a token of ${MAX_LENGTH} characters, and none that is longer`, () => {
+    const tokens = new TokenCache<number>()
+    for (const length of [MAX_LENGTH, MAX_LENGTH + 1]) tokens.add('x'.repeat(length), length)
+    expect(tokens.get('x'.repeat(MAX_LENGTH))).toBe(MAX_LENGTH)
+    expect(tokens.get('x'.repeat(MAX_LENGTH + 1))).toBeUndefined()
+  })
+
   it('the token cache keeps a token in use while others are added and dropped', () => {
     const tokens = new TokenCache<number>()
     tokens.add('mine', 1)

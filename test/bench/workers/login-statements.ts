@@ -1,4 +1,4 @@
-// Runs only the D1 statements of a login, to measure the share of the local database in its CPU time.
+// Runs only what a login asks of the platform: the share of the local D1 and the local rate limiter in its CPU time.
 
 import { type Counter, countAttempt } from '../../../src/db/login-failures.ts'
 import { insertSession } from '../../../src/db/sessions.ts'
@@ -11,9 +11,10 @@ const place = { address: '203.0.113.7', country: 'NL' }
 let logins = 0
 
 export default {
-  async fetch(_request, { DB }) {
+  async fetch(_request, { DB, LOGIN_LIMITER }) {
     const now = Math.floor(Date.now() / 1000)
     logins += 1
+    await LOGIN_LIMITER.limit({ key: place.address })
     const username = `cosmo${logins % USERS}`
     const attempt = { ...place, counters, device: 'device', username }
     const counted = await countAttempt(DB, attempt, now)
