@@ -7,6 +7,7 @@ const AROUND_THE_GUARD = [
   'routes/key-ring',
   'http/refresh-cookie',
   'auth/sessions/revoked-sessions',
+  'routes/factors',
   'log',
   'app',
 ]
@@ -31,7 +32,7 @@ export const TARGETS: Record<string, string[]> = {
   'src/auth/tokens/verify.ts': [...TOKENS, 'auth/tokens/algorithms', 'middleware/jwt', 'log'],
   'src/auth/sessions/sessions.ts': [...SESSIONS, ...ROUTES, 'routes/sessions', 'db/faults'],
   'src/auth/sessions/revoked-sessions.ts': [...SESSIONS, 'auth/sessions/everyone', 'db/faults'],
-  'src/auth/sessions/clean-up.ts': [...SESSIONS, 'log', 'app'],
+  'src/auth/sessions/clean-up.ts': ['auth/sessions/clean-up', 'auth/sessions/sessions'],
   'src/auth/keys/key-ring.ts': ['auth/keys/key-ring', 'routes/key-ring', 'auth/tokens/algorithms'],
   'src/auth/keys/jwk.ts': ['auth/keys/key-ring', 'routes/key-ring', 'auth/tokens/algorithms'],
   'src/client/guard/authority.ts': ['client/guard/authenticate'],
