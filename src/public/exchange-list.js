@@ -22,7 +22,7 @@ const NOTES = [
 const PURPOSES = {
   '/refresh': 'new token',
   '/sessions': 'sessions',
-  '/signup': 'is sign-up open?',
+  '/signup': 'sign-up',
   '/me/events': 'recent activity',
   '/me/factors': 'second factors',
   '/me/recovery-codes': 'recovery codes',

@@ -9,7 +9,7 @@ import { markDone } from './steps.js'
 export function offerOwnEndpoint(send, session) {
   const output = find('own-result', HTMLParagraphElement)
   const button = find('own-send', HTMLButtonElement)
-  const readLine = () => find('own-line', HTMLElement).textContent ?? ''
+  const readLine = () => `  ${find('own-line', HTMLElement).textContent}`
   button.after(createCopyButton('Copy the line', readLine))
   find('own', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault()

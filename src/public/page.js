@@ -113,7 +113,7 @@ onClick(button('call-with-token'), async () => {
 })
 onClick(button('call-with-changed'), async () => {
   const token = readToken()
-  if (tokenField.value === token) tokenField.value = changeToken(token)
+  if ([token, ''].includes(tokenField.value.trim())) tokenField.value = changeToken(token)
   const headers = { Authorization: `Bearer ${tokenField.value}` }
   const response = await readResponse(send('/protected', { headers }))
   showResponse(output('call-with-changed-result'), response)
@@ -136,6 +136,7 @@ for (const scope of /** @type {const} */ (['session', 'others', 'all']))
 onSubmit(
   loginForm,
   async ({ username = '', password = '', otp = '' }) => {
+    notice.hidden = true
     const response = await readResponse(session.login({ username, password, ...(otp && { otp }) }))
     askForCode(response.code.startsWith('otp_'))
     return response
@@ -151,7 +152,7 @@ button('use-cosmo').hidden = !isLocal
 onClick(button('use-cosmo'), async () => {
   find('username', HTMLInputElement).value = 'cosmo'
   find('password', HTMLInputElement).value = 'space-corgi'
-  button('send-login').focus()
+  loginForm.requestSubmit()
 })
 onSubmit(
   find('change', HTMLFormElement),

@@ -12,7 +12,8 @@ let order = ['without', 'login']
 /** Marks a step, and highlights the next sensible one. @param {Step} step @param {boolean} done */
 export function markDone(step, done) {
   findStep(step).classList.toggle('done', done)
-  if (isDone('without') && isDone('with')) findStep('own').hidden = false
+  if (isDone('without') && isDone('with')) history.replaceState('own', '') // survives a reload
+  findStep('own').hidden = history.state !== 'own'
   const next = order.find((other) => !isDone(other))
   document.querySelector('.steps > .next')?.classList.remove('next')
   if (next) findStep(next).classList.add('next')

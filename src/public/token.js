@@ -54,7 +54,9 @@ export function changeToken(token) {
 /** Says which character was changed first. @param {string} token @param {string} changed */
 export function describeChange(token, changed) {
   const index = [...token].findIndex((char, at) => char !== changed[at])
-  return index < 0 ? '' : ` Character ${index + 1} was “${token[index]}”, now “${changed[index]}”.`
+  return index < 0
+    ? ''
+    : ` Character ${index + 1} was “${token[index]}”, now “${changed[index] ?? ''}”.`
 }
 
 export function clearToken() {

@@ -66,7 +66,7 @@ describe('the list of requests', () => {
     expect(await readExchanges(page)).toEqual([])
     expect(await page.locator('#exchanges details[open]').count()).toBe(0)
     const group = page.locator('#exchanges .background')
-    expect(await group.innerText()).toBe('In the background: no earlier login, is sign-up open?')
+    expect(await group.innerText()).toBe('In the background: no earlier login, sign-up')
     await group.locator('summary').first().click()
     await group.locator('summary code', { hasText: 'POST /refresh' }).click()
     expect(await group.innerText()).toContain('Missing Authorization Header')
@@ -151,6 +151,15 @@ describe('a changed token', () => {
     await clickAndWait(page, 'Send a changed token')
     expect(await result.innerText()).toContain('Signature verification failed.')
     expect(await callGuarded(page, 'with the token')).toContain('200 OK')
+
+    await field.fill('')
+    await clickAndWait(page, 'Send a changed token')
+    expect(await result.innerText()).toMatch(/now “[AB]”\.$/)
+    await page.reload()
+    await page.locator('#call-with-changed:enabled').waitFor()
+    await field.fill((await field.inputValue()).slice(0, -1))
+    await clickAndWait(page, 'Send a changed token')
+    expect(await result.innerText()).toMatch(/Character \d+ was “.”, now “”\.$/)
   })
 })
 
@@ -171,7 +180,7 @@ describe('the last step', () => {
     await page.getByRole('button', { name: 'Copy the line' }).click()
     await page.getByRole('button', { name: 'Copied' }).waitFor()
     expect(await readClipboard(page)).toBe(
-      ".get('/hello', (c) => c.json({ hello: c.var.user.sub }))",
+      "  .get('/hello', (c) => c.json({ hello: c.var.user.sub }))",
     )
 
     const result = page.locator('#own-result')
@@ -181,9 +190,16 @@ describe('the last step', () => {
     await page.getByLabel('Its path').fill('health')
     await page.keyboard.press('Enter')
     await result.getByText('It is not guarded').waitFor()
-    await page.getByLabel('Its path').fill('/secure-data')
+    await page.getByLabel('Its path').fill('/me')
     await page.keyboard.press('Enter')
     await result.getByText('401 Unauthorized without, 200 OK with the token.').waitFor()
     expect(await step.getAttribute('class')).toBe('done')
+    // What is not an endpoint of the reader is not sent.
+    for (const path of ['', '/', 'protected', '/protected', '/secure-data']) {
+      await page.getByLabel('Its path').fill(path)
+      expect(await page.locator('#own-path:invalid').count()).toBe(1)
+    }
+    await page.reload()
+    await step.waitFor()
   })
 })
