@@ -24,7 +24,14 @@ if (unknown.length > 0) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-mutants-'))
-for (const entry of ['src', 'test', 'wrangler.toml', 'package.json', 'tsconfig.json'])
+for (const entry of [
+  'src',
+  'test',
+  '.dev.vars.example',
+  'wrangler.toml',
+  'package.json',
+  'tsconfig.json',
+])
   cpSync(entry, join(folder, entry), { recursive: true })
 symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
 process.chdir(folder)

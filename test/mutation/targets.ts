@@ -16,7 +16,7 @@ const SESSIONS = ['sessions', 'revoked-sessions', 'attacks'].map((test) => `auth
 
 export const TARGETS: Record<string, string[]> = {
   'src/middleware/jwt.ts': [...GUARD, ...ROUTES, ...AROUND_THE_GUARD],
-  'src/middleware/jwt-options.ts': ['middleware/jwt-positions', 'middleware/jwt-options'],
+  'src/middleware/jwt-options.ts': ['middleware/jwt-options', 'middleware/jwt-positions'],
   'src/auth/tokens/claims.ts': ['auth/tokens/claims', ...TOKENS, ...ROUTES],
   'src/auth/tokens/compact-jws.ts': [
     'auth/tokens/compact-jws',
