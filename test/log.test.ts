@@ -129,7 +129,7 @@ it('a request without the required role is logged once, with its user and route 
   const admins = new Hono<AppEnv>()
     .onError(onError)
     .use(openContext)
-    .get('/admins', jwtRequired({ roles: ['admin'] }), (c) => c.json(''))
+    .get('/admins', jwtRequired({ roles: ['admin', 'owner'] }), (c) => c.json(''))
   const { access_token: token } = await startSession()
   logged.length = 0
   expect((await createIsolate({}, admins).get('/admins', token)).status).toBe(403)
@@ -141,7 +141,7 @@ it('a request without the required role is logged once, with its user and route 
       status: 403,
       username: 'cosmo',
       session: expect.stringMatching(/^[\w-]{16}$/),
-      reason: 'none of admin',
+      reason: 'none of admin, owner',
     }),
   ])
 })

@@ -199,3 +199,13 @@ it('a guard with { tokenType: "any" } accepts both types of token, with { tokenT
   expect((await get('/renew', refresh)).status).toBe(200)
   expect((await get('/renew', access)).status).toBe(401)
 })
+
+it('with REVOCATION_SECONDS = 0, stacked guards read the session once for a request', async () => {
+  const isolate = createIsolate({ REVOCATION_SECONDS: '0' }, api)
+  const { access_token: token } = await startSession()
+  for (const path of ['/name', '/fresh', '/both']) {
+    const before = isolate.statements
+    expect((await isolate.get(path, token)).status).toBe(200)
+    expect(isolate.statements - before).toBe(1)
+  }
+})

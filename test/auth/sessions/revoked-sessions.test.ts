@@ -188,6 +188,60 @@ describe('RevokedSessions', () => {
     expect(lookups).toEqual(['a'])
   })
 
+  const ownIds = (count: number) => Array.from({ length: count }, (_, id) => `own-${id}`)
+  const isOwn = (id: number) => ({ sid: `own-${id}`, auth_time: 1 })
+
+  it('RevokedSessions keeps as many ids of its own as the limit allows, and needs no lookup', async () => {
+    const revoked = listing(async () => listOf())
+    await revoked.has(A, at(0), noBackgroundRead)
+    revoked.add(ownIds(MAX_REVOKED))
+    expect(await revoked.has(isOwn(MAX_REVOKED - 1), at(1), noBackgroundRead)).toBe(true)
+    expect(await revoked.has(A, at(1), noBackgroundRead)).toBe(false)
+  })
+
+  it('RevokedSessions drops ids above the limit, also when most of them came from the database', async () => {
+    const lookups: string[] = []
+    const revoked = new RevokedSessions({
+      list: async () => listOf(...ownIds(MAX_REVOKED)),
+      isRevoked: async ({ sid }) => lookups.push(sid) > 0,
+    })
+    await revoked.has(A, at(0), noBackgroundRead)
+    expect(await revoked.has(isOwn(0), at(1), noBackgroundRead)).toBe(true)
+    lookups.length = 0
+    revoked.add(['one more'])
+    expect(await revoked.has(isOwn(0), at(2), noBackgroundRead)).toBe(true)
+    expect(lookups).toEqual(['own-0'])
+  })
+
+  it('RevokedSessions is complete again with the first read after it has lost ids', async () => {
+    const lookups: string[] = []
+    const revoked = new RevokedSessions({
+      list: async () => listOf('a'),
+      isRevoked: async ({ sid }) => lookups.push(sid) < 0,
+    })
+    await revoked.has(B, at(0), noBackgroundRead)
+    revoked.add(ownIds(MAX_REVOKED + 1))
+    expect(await revoked.has(B, at(60_000), noBackgroundRead)).toBe(false)
+    revoked.add(['c'])
+    expect(await revoked.has(B, at(60_001), noBackgroundRead)).toBe(false)
+    expect(await revoked.has(A, at(60_001), noBackgroundRead)).toBe(true)
+    expect(lookups).toEqual([])
+  })
+
+  it('many requests start one background read, and another one only after half of the time', async () => {
+    let reads = 0
+    const never = new Promise<RevokedList>(() => {})
+    const revoked = listing(async () => ((reads += 1) > 1 ? never : listOf()))
+    const inBackground: Promise<void>[] = []
+    const count = (nowMs: number) => {
+      void revoked.has(A, at(nowMs), (work) => void inBackground.push(work))
+      return [reads, inBackground.length]
+    }
+    await revoked.has(A, at(0), noBackgroundRead)
+    expect(count(2499)).toEqual([1, 0])
+    for (const nowMs of [2500, 2500, 2600, 4000, 4999]) expect(count(nowMs)).toEqual([2, 1])
+  })
+
   it('RevokedSessions is not complete after a read that had started before it lost ids of its own', async () => {
     const slow = Promise.withResolvers<RevokedList>()
     const reads = [slow.promise]
