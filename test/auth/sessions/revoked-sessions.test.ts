@@ -228,6 +228,34 @@ describe('RevokedSessions', () => {
     expect(lookups).toEqual([])
   })
 
+  it('RevokedSessions remembers as many lookups as the limit allows, and then starts again', async () => {
+    let lookups = 0
+    const revoked = new RevokedSessions({
+      list: async () => tooMany(),
+      isRevoked: async () => (lookups += 1) < 0,
+    })
+    const lookUp = async (id: number) => {
+      expect(await revoked.has(isOwn(id), at(0), noBackgroundRead)).toBe(false)
+      return lookups
+    }
+    for (let id = 0; id < MAX_REVOKED; id += 1) await lookUp(id)
+    expect(await lookUp(0)).toBe(MAX_REVOKED)
+    expect(await lookUp(MAX_REVOKED)).toBe(MAX_REVOKED + 1)
+    expect(await lookUp(0)).toBe(MAX_REVOKED + 2)
+    expect(await lookUp(MAX_REVOKED)).toBe(MAX_REVOKED + 2)
+  })
+
+  it('RevokedSessions lists up to the limit, as of the Unix time in seconds', async () => {
+    const asked: number[][] = []
+    const list = async (time: number, max: number) => {
+      asked.push([time, max])
+      return listOf()
+    }
+    const revoked = new RevokedSessions({ list, isRevoked: noLookup })
+    await revoked.has(A, at(1_800_000_000_999), noBackgroundRead)
+    expect(asked).toEqual([[1_800_000_000, MAX_REVOKED]])
+  })
+
   it('many requests start one background read, and another one only after half of the time', async () => {
     let reads = 0
     const never = new Promise<RevokedList>(() => {})
