@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 
-import { importKeyRing } from '../../../src/auth/keys/key-ring.ts'
+import { importKeyRing, keyedHash } from '../../../src/auth/keys/key-ring.ts'
 import { argon2id } from '../../../src/auth/passwords/argon2.ts'
 import { readSettings } from '../../../src/config.ts'
 import { openIsolate } from '../../../src/isolate.ts'
@@ -118,6 +118,65 @@ describe('a JWK that cannot sign is rejected, and the error does not quote it', 
     })
     expect(String(error)).not.toContain(jwk.slice(1, -1) || 'undefined')
   })
+})
+
+describe('the error of a secret that cannot be a key says what is wrong and what to type:', () => {
+  const HOW_TO = "'npm run keys -- generate' creates one"
+  it.each([
+    ['no secret', async () => '', `is not set: ${HOW_TO}`],
+    ['a short one', async () => 'x', `is shorter than 32 bytes: ${HOW_TO}`],
+    [
+      'nine different characters',
+      async () => 'abcdefghi'.repeat(8),
+      `is a placeholder or far too regular: ${HOW_TO}`,
+    ],
+    [
+      'another type of JWK',
+      async () => '{}',
+      `is not a valid private JWK of type EC P-256 or Ed25519: ${HOW_TO} with --alg`,
+    ],
+    [
+      'the halves of two keys',
+      async () => generateJwk('OKP', { d: JSON.parse(await generateJwk('OKP')).d }),
+      'has private and public halves that do not match',
+    ],
+    [
+      'a point that is not on the curve',
+      () => generateJwk('EC', { x: 'A'.repeat(43) }),
+      'contains numbers that are not a key',
+    ],
+  ])('%s', async (_, generate, problem) => {
+    expect(await importError({ JWT_SECRET: await generate() })).toMatchObject({
+      code: 'keys_invalid',
+      message: `JWT_SECRET ${problem}`,
+    })
+  })
+
+  it('settings without any secret are reported like an empty one', async () => {
+    await expect(importKeyRing({})).rejects.toThrow(`JWT_SECRET is not set: ${HOW_TO}`)
+  })
+
+  it('ten different characters are enough', async () => {
+    expect(await importError({ JWT_SECRET: 'abcdefghij'.repeat(4) })).toBe('accepted')
+  })
+})
+
+it('a failure of Web Crypto is not reported as an invalid secret', async () => {
+  vi.spyOn(crypto.subtle, 'importKey').mockRejectedValue(new Error('out of memory'))
+  await expect(importRing({ JWT_SECRET: randomSecret() })).rejects.toThrow(/^out of memory$/)
+})
+
+it('the kid and the keyed hashes of a secret never change, because the database contains them', async () => {
+  const ring = await importRing({ JWT_SECRET: 'Uh3T0cW1fN5qZkq2mB9rXv7LdJ4sYpA8' })
+  expect(ring.current.kid).toBe('342f71b0be3ac0cf')
+  expect(await keyedHash(ring, ['a', 'b'])).toBe('8Gh1xRnyd4osFvpEub2s9IkRbLBEmuYED797JkfXUfU')
+})
+
+it('no private or shared key of the ring can be exported', async () => {
+  for (const secret of [randomSecret(), await generateJwk('EC'), await generateJwk('OKP')]) {
+    const { signing, root } = await importKeyOf(secret)
+    for (const key of [signing, root]) expect(key.extractable).toBe(false)
+  }
 })
 
 it('1,000 random secrets of each recommended type are all accepted', async () => {

@@ -245,6 +245,16 @@ describe('RevokedSessions', () => {
     expect(await lookUp(MAX_REVOKED)).toBe(MAX_REVOKED + 2)
   })
 
+  it('RevokedSessions keeps no ids of an incomplete list, and looks those sessions up as well', async () => {
+    const lookups: string[] = []
+    const revoked = new RevokedSessions({
+      list: async () => ({ ...tooMany(), ids: ['a'] }),
+      isRevoked: async ({ sid }) => lookups.push(sid) > 0,
+    })
+    expect(await revoked.has(A, at(0), noBackgroundRead)).toBe(true)
+    expect(lookups).toEqual(['a'])
+  })
+
   it('RevokedSessions lists up to the limit, as of the Unix time in seconds', async () => {
     const asked: number[][] = []
     const list = async (time: number, max: number) => {
