@@ -54,7 +54,12 @@ it('the audit finds a guard that accepts a refresh token', async () => {
     .get('/a', jwtRequired({ tokenType: 'any' }), leak)
     .get('/b', guard, leak)
   const createToken = async () => (await startSession()).refresh_token
-  expect(await findOpenToRefreshTokens(mistaken, createToken)).toEqual(['GET /a'])
+  const open = await findOpenToRefreshTokens(mistaken, createToken)
+  expect(open).toEqual(['GET /a'])
+  expect(explainOpenToRefreshTokens(open, ['GET /a'])).toEqual([])
+  expect(explainOpenToRefreshTokens(open, ['GET /b'])).toEqual([
+    "GET /a accepts a refresh token. Require an access token, or add 'GET /a' to FOR_REFRESH_TOKENS in test/routes/audit.test.ts.",
+  ])
 })
 
 it('the route table that the audit reads contains the guarded routes', () => {

@@ -74,6 +74,18 @@ describe('times have one meaning', () => {
     expect(await response.text()).toBe('{"msg":"Token has expired"}')
   })
 
+  it('a token that is used again five times at once raises one alarm, and all five are rejected', async () => {
+    const isolate = createIsolate({ REFRESH_GRACE_SECONDS: '0' })
+    const { refresh_token: token } = await startSession()
+    expect((await isolate.post('/refresh', token)).status).toBe(200)
+    const repeated = Array.from({ length: 5 }, () => isolate.post('/refresh', token))
+    for (const response of await Promise.all(repeated)) {
+      expect(response.status).toBe(401)
+      expect(await response.text()).toBe('{"msg":"Token has been revoked"}')
+    }
+    expect(events().filter((event) => event === 'session.reuse_detected')).toHaveLength(1)
+  })
+
   it('REFRESH_GRACE_SECONDS = 0 accepts no token twice, not even within a second', async () => {
     const isolate = createIsolate({ REFRESH_GRACE_SECONDS: '0' })
     const { refresh_token: token } = await startSession()
