@@ -86,6 +86,21 @@ describe('times have one meaning', () => {
     expect(events().filter((event) => event === 'session.reuse_detected')).toHaveLength(1)
   })
 
+  it('a token of a later generation than the database, which was restored, is rejected without an alarm', async () => {
+    const isolate = createIsolate()
+    const { refresh_token: first } = await startSession()
+    const { refresh_token: second } = await (
+      await isolate.post('/refresh', first)
+    ).json<{
+      refresh_token: string
+    }>()
+    await env.DB.prepare('UPDATE sessions SET generation = 0').run()
+    const response = await isolate.post('/refresh', second)
+    expect(await response.text()).toBe('{"msg":"Token has been revoked"}')
+    expect(events()).not.toContain('session.reuse_detected')
+    expect((await isolate.post('/refresh', first)).status).toBe(200)
+  })
+
   it('REFRESH_GRACE_SECONDS = 0 accepts no token twice, not even within a second', async () => {
     const isolate = createIsolate({ REFRESH_GRACE_SECONDS: '0' })
     const { refresh_token: token } = await startSession()
