@@ -40,23 +40,25 @@ process.env.PWD = folder
 process.env.WRANGLER_LOG = 'error'
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false'
 
-/** A runtime that was still starting when its tests were cancelled. */
-const CANCELLED = /before initialisation/
+/** `bail` cancels the tests that are left, which may meet a runtime that is still starting, and the next run. */
+const CANCELLED = /before initialisation|pool is cancelling/
 
-const quiet = { onInit() {} }
-const vitest = await createVitest('test', {
-  root: folder,
-  config: 'test/vitest.config.ts',
-  project: ['worker'],
-  watch: false,
-  bail: 1,
-  reporters: [quiet],
-})
-// `bail` cancels the tests that are left. Vitest would exit where that fails.
-process.removeAllListeners('unhandledRejection')
-process.on('unhandledRejection', (error) => {
-  if (!CANCELLED.test(String(error))) throw error
-})
+async function startVitest() {
+  const started = await createVitest('test', {
+    root: folder,
+    config: 'test/vitest.config.ts',
+    project: ['worker'],
+    watch: false,
+    bail: 1,
+    reporters: [{ onInit() {} }],
+  })
+  process.removeAllListeners('unhandledRejection') // Vitest would exit
+  process.on('unhandledRejection', (error) => {
+    if (!CANCELLED.test(String(error))) throw error
+  })
+  return started
+}
+let vitest = await startVitest()
 
 const toSpecifications = (tests: string[]) =>
   vitest.globTestSpecifications(tests.map((test) => `test/${test}.test.ts`))
@@ -64,7 +66,7 @@ const toSpecifications = (tests: string[]) =>
 /** What failed in the last run, for a run without a mutant. */
 let lastFailures: unknown[] = []
 
-/** How often a run is repeated that was cancelled before its tests had a result. */
+/** How often a run is repeated, by a new Vitest, that was cancelled before its tests had a result. */
 const MAX_REPEATS = 3
 
 /** Whether tests pass. Throws when they were cancelled again and again. */
@@ -83,6 +85,8 @@ async function run(tests: string[], repeats = 0): Promise<boolean> {
     module.state() === 'passed' && module.children.size > 0
   if (modules.length === tests.length && modules.every(isComplete)) return true
   if (repeats === MAX_REPEATS) throw new Error(`no result: ${tests.join(', ')}`)
+  await vitest.close()
+  vitest = await startVitest()
   return run(tests, repeats + 1)
 }
 
