@@ -18,8 +18,9 @@ export async function listSessions(
   now: number,
 ): Promise<SessionListResponse> {
   const [createdAt = '', id = ''] = after?.split('.') ?? []
-  const sql = `SELECT id, created_at, expires_at, user_agent, country, id = ?1 AS current,
-      iif(id = ?1, max(created_at, rotated_at - rotated_at % 3600), rotated_at) AS refreshed_at
+  const sql = `SELECT id, created_at,
+      iif(id = ?1, max(created_at, rotated_at - rotated_at % 3600), rotated_at) AS refreshed_at,
+      expires_at, user_agent, country, id = ?1 AS current
     FROM sessions
     WHERE user_id = coalesce(?6, (SELECT user_id FROM sessions WHERE id = ?1))
       AND revoked_at IS NULL AND expires_at > ?2
