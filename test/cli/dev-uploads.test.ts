@@ -67,9 +67,15 @@ describe.each(['announced', 'chunked'] as const)('npm run dev goes on after uplo
 
 it('npm run dev goes on after bodies that nobody reads to their end', async () => {
   const whole = 'x'.repeat(300_000)
-  expect((await post('/', whole)).status).toBe(405)
   const stream = new Blob([whole.slice(0, 100_000)]).stream()
-  expect((await post('/login', stream, { duplex: 'half' })).status).toBe(413)
+  // A client that is still writing may be reset before it can read the response.
+  const statusOf = (response: Promise<Response>) =>
+    response.then(
+      ({ status }) => status,
+      () => 0,
+    )
+  expect([405, 0]).toContain(await statusOf(post('/', whole)))
+  expect([413, 0]).toContain(await statusOf(post('/login', stream, { duplex: 'half' })))
   await expectAlive()
 })
 
