@@ -214,11 +214,17 @@ describe('the second factor of an enrolled user', () => {
     expect(rows).toBe(1)
   })
 
-  it('is not disabled by wrong codes with a right one between them, whichever app that was of', async () => {
+  /** Adds a second app of the same user, and returns its seed. */
+  async function addTablet() {
     const { access_token: token } = app.tokens
     const { id, totp } = await beginEnrolment(token, 'tablet')
     const body = { otp: await showOtp(totp.secret) }
     await send('POST', `/me/factors/${id}/verify`, token, body)
+    return totp
+  }
+
+  it('is not disabled by wrong codes with a right one between them, whichever app that was of', async () => {
+    await addTablet()
     await env.DB.prepare('UPDATE factors SET wrong_codes = 99').run()
     pass(30)
     expect(await statusOf(logIn({ otp: await showOtp(app.secret) }))).toBe(200)
@@ -227,10 +233,7 @@ describe('the second factor of an enrolled user', () => {
   })
 
   it('works beside another app whose seed cannot be decrypted, and wrong codes are counted all the same', async () => {
-    const { access_token: token } = app.tokens
-    const { id, totp } = await beginEnrolment(token, 'tablet')
-    const body = { otp: await showOtp(totp.secret) }
-    await send('POST', `/me/factors/${id}/verify`, token, body)
+    const totp = await addTablet()
     const broken = "UPDATE factors SET sealed_seed = '0123456789abcdef.AAAA' WHERE id = ?1"
     await env.DB.prepare(broken).bind(app.id).run()
     pass(30)
@@ -238,6 +241,9 @@ describe('the second factor of an enrolled user', () => {
     expect(wrong.status).toBe(503)
     expect(await env.DB.prepare('SELECT min(wrong_codes) AS n FROM factors').first('n')).toBe(1)
     expect(await statusOf(logIn({ otp: await showOtp(totp.secret) }))).toBe(200)
+    await env.DB.prepare('UPDATE factors SET wrong_codes = 99').run()
+    expect(await statusOf(logIn({ otp: '000000' }))).toBe(401)
+    expect(logged.at(-1)).toContain('"event":"factor.disabled"')
   })
 
   it('cannot make its user write to the database without a limit', async () => {

@@ -39,7 +39,7 @@ export async function checkFactor(
     if (step) return { id: factor.id, step }
   }
   const disabled = (await db.countWrongCode(isolate.db, userId)) && { event: 'factor.disabled' }
-  if (problem) throw problem
+  if (problem && !disabled) throw problem
   throw new AppError('otp_wrong', { username, reason: 'wrong code', ...disabled })
 }
 
