@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { unstable_getVarsForDev } from 'wrangler'
 
-import { openSeed, sealSeed } from '../../src/auth/factors/seal.ts'
+import { openSeed, sealSeed } from '../../src/auth/keys/seal.ts'
 import { importKeyRing } from '../../src/auth/keys/key-ring.ts'
 import { runWrangler } from '../../src/cli/cloudflare/wrangler.ts'
 import { createProject } from './project.ts'

@@ -2,7 +2,7 @@ import { insertUser } from '../../src/db/user-changes.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { hashPassword } from '../../src/auth/passwords/hash.ts'
-import { openSeed, sealSeed } from '../../src/auth/factors/seal.ts'
+import { openSeed, sealSeed } from '../../src/auth/keys/seal.ts'
 import { computeOtp } from '../../src/auth/factors/totp.ts'
 import { importKeyRing } from '../../src/auth/keys/key-ring.ts'
 import { resealSeeds } from '../../src/cli/keys/reseal.ts'

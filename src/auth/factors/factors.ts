@@ -6,7 +6,7 @@ import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { LoginAttempt } from '../brute-force.ts'
 import { hashCode, randomCode, randomId, toBase32 } from '../encoding.ts'
-import { openSeed, sealSeed } from './seal.ts'
+import { openSeed, sealSeed } from '../keys/seal.ts'
 import { findStep, parseOtp } from './totp.ts'
 
 const SEED_LENGTH = 20 // 160 bits (RFC 4226 4)

@@ -1,6 +1,6 @@
 // Encrypts the seeds of second factors again with the current DATA_SECRET, so that the previous one can be deleted.
 
-import { openSeed, sealSeed } from '../../auth/factors/seal.ts'
+import { openSeed, sealSeed } from '../../auth/keys/seal.ts'
 import { importKeyRing } from '../../auth/keys/key-ring.ts'
 import { listOtherSeeds, replaceSeeds } from '../../db/seeds.ts'
 import { withIsolate } from '../cloudflare/isolate.ts'

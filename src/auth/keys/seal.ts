@@ -2,7 +2,7 @@
 
 import { AppError } from '../../errors.ts'
 import { fromBase64, toBase64 } from '../encoding.ts'
-import type { Key, KeyRing } from '../keys/key-ring.ts'
+import type { Key, KeyRing } from './key-ring.ts'
 
 const IV_LENGTH = 12 // NIST SP 800-38D 8.2
 const utf8 = new TextEncoder()

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 
-import { openSeed, sealSeed } from '../../../src/auth/factors/seal.ts'
+import { openSeed, sealSeed } from '../../../src/auth/keys/seal.ts'
 import { importKeyRing } from '../../../src/auth/keys/key-ring.ts'
 
 const OLD = 'b7Qe2VnX0sKc5Rz8TgYw3Lp6DhJm9FaU'
