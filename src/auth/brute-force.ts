@@ -8,7 +8,7 @@ import { keyedHash } from './keys/key-ring.ts'
 import type { ClientInfo } from './sessions/sessions.ts'
 
 /** Its counters take it back when the password is right. */
-export type LoginAttempt = { user: User | undefined; counters: Counters }
+type LoginAttempt = { user: User | undefined; counters: Counters }
 type Attempt = { username: string; client: ClientInfo }
 /** What is counted, the limit, and after how many seconds it starts again; 0: it decays over a day. */
 type Limit = [parts: string[], max: number, windowSeconds: number]

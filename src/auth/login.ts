@@ -26,16 +26,17 @@ type LoginInput = Credentials & { otp?: string | undefined }
  * exists or is disabled, so that the time reveals nothing (ASVS 6.3.8). A second factor is looked at only after
  * the right password. Throws `bad_credentials`, `otp_required`, `otp_wrong`, `too_many_attempts` or `busy`.
  */
-export function logIn(
-  isolate: Isolate,
-  { username, password, otp, client }: LoginInput,
-  now: number,
-): Promise<Session> {
+export function logIn(isolate: Isolate, input: LoginInput, now: number): Promise<Session> {
   return withHashSlot(async () => {
-    const { user, counters } = await recordAttempt(isolate, { username, client }, now)
-    const checked = await checkPassword(isolate, user, password)
-    const proof = await checkFactor(isolate, { user: checked, counters, otp }, now)
-    return startSession(isolate, { user: checked, client, proof, clear: counters }, now)
+    const { user: found, counters } = await recordAttempt(isolate, input, now)
+    const user = await checkPassword(isolate, found, input.password)
+    const login = {
+      user,
+      client: input.client,
+      clear: counters,
+      proof: await checkFactor(isolate, { ...input, user, counters }, now),
+    }
+    return startSession(isolate, login, now)
   })
 }
 

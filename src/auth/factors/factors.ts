@@ -1,10 +1,10 @@
 // The second factor: codes of an authenticator app (TOTP), and recovery codes.
 
 import * as db from '../../db/factors.ts'
-import { takeBackAttempt } from '../../db/login-failures.ts'
+import { type Counters, takeBackAttempt } from '../../db/login-failures.ts'
+import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
-import type { LoginAttempt } from '../brute-force.ts'
 import { hashCode, randomCode, randomId, toBase32 } from '../encoding.ts'
 import { openSeed, sealSeed } from '../keys/seal.ts'
 import { findStep, parseOtp } from './totp.ts'
@@ -20,10 +20,10 @@ const LETTERS = 24 // 120 bits: above 112, SHA-256 is enough at rest (ASVS 6.5.2
  */
 export async function checkFactor(
   isolate: Isolate,
-  { user, counters, otp }: LoginAttempt & { otp: string | undefined },
+  { user, counters, otp }: { user: User; counters: Counters; otp?: string | undefined },
   now: number,
 ): Promise<db.Proof | undefined> {
-  if (!user?.isEnrolled) return undefined
+  if (!user.isEnrolled) return undefined
   const { id: userId, username } = user
   if (otp === undefined) {
     await takeBackAttempt(isolate.db, counters)
