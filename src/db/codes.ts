@@ -21,9 +21,9 @@ export async function replaceCode(
   { username, codeHash, expiresAt, createdBy, actor }: NewCode,
   now: number,
 ): Promise<void> {
-  const conditions: Conditions = [username, 0, actor ?? null, now]
-  const insert = prepare(db, INSERT_CODE, [...conditions, codeHash, expiresAt, createdBy])
-  const [inserted] = await runAsActor(db, conditions, [insert])
+  const conditions: Conditions = [username, 0, actor ?? null]
+  const insert = prepare(db, INSERT_CODE, [...conditions, now, codeHash, expiresAt, createdBy])
+  const [inserted] = await runAsActor(db, { actor, statements: [insert] }, now)
   if (!inserted?.meta.changes) throw new AppError('not_found')
 }
 
@@ -38,15 +38,15 @@ export async function insertInvited(
   { username, codeHash, expiresAt, createdBy, actor, roles }: NewCode & { roles: string[] },
   now: number,
 ): Promise<User> {
-  const conditions: Conditions = [username, foldUsername(username), actor ?? null, now]
+  const conditions: Conditions = [username, foldUsername(username), actor ?? null]
   // Not a PHC string, so that no password matches it; unique, so that only this insert gets the code.
   const unusable = `!${codeHash}`
   const insertCode = `${INSERT_CODE} AND password_hash = ?8`
-  const results = await runAsActor(db, conditions, [
-    prepare(db, INSERT_USER, [...conditions, unusable, JSON.stringify(roles), 0]),
-    prepare(db, insertCode, [...conditions, codeHash, expiresAt, createdBy, unusable]),
-  ])
-  return addedUser(results)
+  const statements = [
+    prepare(db, INSERT_USER, [...conditions, now, unusable, JSON.stringify(roles), 0]),
+    prepare(db, insertCode, [...conditions, now, codeHash, expiresAt, createdBy, unusable]),
+  ]
+  return addedUser(await runAsActor(db, { actor, statements }, now))
 }
 
 const VALID = `code_hash = ?1 AND expires_at > ?2

@@ -20,36 +20,40 @@ type Changed = { user: User; revoked: string[] }
 const ANOTHER_ADMIN = `EXISTS (SELECT 1 FROM users WHERE username <> ?1
   AND disabled_at IS NULL AND instr(roles, '"admin"') > 0 AND password_hash NOT LIKE '!%')`
 
-/**
- * Whether ?3, the session that asks for the change, is live and of an enabled admin at ?4; null is the
- * command line. A change of oneself has revoked that session one statement earlier.
- */
-export const ACTOR_MAY = `(?3 IS NULL OR EXISTS (
-  SELECT 1 FROM sessions AS own JOIN users AS actor ON actor.id = own.user_id
-  WHERE own.id = ?3 AND own.expires_at > ?4 AND actor.disabled_at IS NULL
-    AND (own.revoked_at IS NULL OR (own.revoked_at = ?4 AND actor.username = ?1))
-    AND (own.aal = 2 OR NOT EXISTS (SELECT 1 FROM enrolled WHERE user_id = actor.id))
-    AND instr(actor.roles, '"admin"') > 0))`
+/** Marks the session ?1 if at ?2 it is live and of an enabled admin, who has shown the factor that they have. */
+const BEGIN_ACTING = `UPDATE sessions SET is_acting = 1
+  WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?2
+    AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id
+      AND disabled_at IS NULL AND instr(roles, '"admin"') > 0)
+    AND (aal = 2 OR NOT EXISTS (SELECT 1 FROM enrolled WHERE enrolled.user_id = sessions.user_id))
+  RETURNING id`
+const END_ACTING = 'UPDATE sessions SET is_acting = 0 WHERE id = ?1'
+
+/** Whether ?3, the session that asks for the change, may make it; null is the command line. */
+export const ACTOR_MAY =
+  '(?3 IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND is_acting))'
 
 /** Whether the acting session may make the change and, if ?2 is 1, an admin remains. */
 const MAY_CHANGE = `${ACTOR_MAY} AND (?2 = 0 OR ${ANOTHER_ADMIN})`
 
-/** What every statement of a change is bound to, as ?1 to ?4. */
-export type Conditions = [user: string, other: string | number, actor: string | null, now: number]
+/** What every statement of a change is bound to, as ?1 to ?3. */
+export type Conditions = [user: string, other: string | number, actor: string | null]
 
 /**
- * Runs statements that contain ACTOR_MAY as one transaction. Throws `token_revoked` when the admin was demoted,
- * disabled, removed or logged out while the request was under way.
+ * Runs statements that contain ACTOR_MAY as one transaction, outside of which nobody sees the mark of the acting
+ * session: so the change of oneself may revoke that session first. Throws `token_revoked` when the admin was
+ * demoted, disabled, removed or logged out while the request was under way.
  */
 export async function runAsActor(
   db: D1Database,
-  conditions: Conditions,
-  statements: D1PreparedStatement[],
+  { actor, statements }: { actor: string | undefined; statements: D1PreparedStatement[] },
+  now: number,
 ): Promise<D1Result<unknown>[]> {
-  if (conditions[2] === null) return runBatch(db, statements)
-  const mayChange = prepare(db, `SELECT ?1, ?2 WHERE ${ACTOR_MAY}`, conditions)
-  const [may, ...results] = await runBatch(db, [mayChange, ...statements])
-  if (may?.results.length === 1) return results
+  if (actor === undefined) return runBatch(db, statements)
+  const begin = prepare(db, BEGIN_ACTING, [actor, now])
+  const end = prepare(db, END_ACTING, [actor])
+  const [acting, ...results] = await runBatch(db, [begin, ...statements, end])
+  if (acting?.results.length === 1) return results.slice(0, -1)
   throw new AppError('token_revoked', { reason: 'no longer an admin' })
 }
 
@@ -79,7 +83,7 @@ export function changeUser(
     WHERE username = ?1 AND ${MAY_CHANGE}
     RETURNING ${USER_COLUMNS}`
   const newDisabled = disabled === undefined ? null : Number(disabled)
-  const values = [roles ? JSON.stringify(roles) : null, passwordHash, newDisabled]
+  const values = [now, roles ? JSON.stringify(roles) : null, passwordHash, newDisabled]
   return applyChange(db, { ...target, sql, values, removesAdmin, onlyEnables, removeFactors }, now)
 }
 
@@ -123,15 +127,16 @@ async function applyChange(
   now: number,
 ): Promise<Changed> {
   const keepsAdmin = Number(keepLastAdmin && removesAdmin)
-  const conditions: Conditions = [username, keepsAdmin, actor ?? null, now]
-  const results = await runAsActor(db, conditions, [
+  const conditions: Conditions = [username, keepsAdmin, actor ?? null]
+  const statements = [
     ...(change.record ? [prepare(db, change.record, conditions)] : []),
     // First: the sessions of a removed user could not be found.
     ...(change.removeFactors ? REMOVE_FACTORS : []).map((one) => prepare(db, one, conditions)),
-    ...(change.onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, conditions)]),
+    ...(change.onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, [...conditions, now])]),
     prepare(db, sql, [...conditions, ...values]),
     selectUser(db, username),
-  ])
+  ]
+  const results = await runAsActor(db, { actor, statements }, now)
   const [changed, left] = results.slice(-2)
   const user = userOf(changed)
   if (user) return { user, revoked: idsOf(results.at(-3)) }
@@ -164,9 +169,10 @@ export async function insertUser(
   { username, passwordHash, roles, actor, isSignUp = false }: NewUser,
   now: number,
 ): Promise<User> {
-  const conditions: Conditions = [username, foldUsername(username), actor ?? null, now]
-  const values = [...conditions, passwordHash, JSON.stringify(roles), Number(isSignUp)]
-  return addedUser(await runAsActor(db, conditions, [prepare(db, INSERT_USER, values)]))
+  const conditions: Conditions = [username, foldUsername(username), actor ?? null]
+  const values = [...conditions, now, passwordHash, JSON.stringify(roles), Number(isSignUp)]
+  const statements = [prepare(db, INSERT_USER, values)]
+  return addedUser(await runAsActor(db, { actor, statements }, now))
 }
 
 /** Returns the user of INSERT_USER, the first of the statements. Throws `username_taken`. */

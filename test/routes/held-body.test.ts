@@ -62,6 +62,42 @@ describe.each(LOSSES)('an admin who is %s while the body of a request arrives', 
   })
 })
 
+const elsewhere = async (method: string, path: string) => {
+  const headers = { Authorization: `Bearer ${await login(ADMIN)}` }
+  expect((await createIsolate().fetch(path, { method, headers })).status).toBe(200)
+}
+
+describe.each<(typeof LOSSES)[number]>([
+  ...LOSSES,
+  ['logged out by another of their sessions', () => elsewhere('POST', '/logout?scope=others')],
+  ['logged out by themselves as an admin', () => elsewhere('DELETE', '/users/root/sessions')],
+  ['logged out by their own session', (token) => createIsolate().post('/logout?scope=all', token)],
+])('an admin who is %s in the same second', (_, lose) => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ['Date'] }))
+  afterEach(() => vi.useRealTimers())
+
+  it('does not change their own account with a late body, and gets 401', async () => {
+    const response = await sendLate(['PATCH', '/users/root'], { roles: ['admin', 'new'] }, lose)
+    expect(response.status).toBe(401)
+    expect((await findUser(env.DB, 'root'))?.roles ?? []).not.toContain('new')
+  })
+})
+
+it('a change leaves no session marked as acting, whether it is made or refused', async () => {
+  const token = await login(ADMIN)
+  const isolate = createIsolate()
+  const send = (path: string, method: string, body: object) => {
+    const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
+    return isolate.fetch(path, { method, headers, body: JSON.stringify(body) })
+  }
+  expect((await send('/users/cosmo', 'PATCH', { disabled: true })).status).toBe(200)
+  expect((await send('/users/nobody', 'PATCH', { disabled: true })).status).toBe(404)
+  expect(
+    (await send('/users', 'POST', { ...COSMO, password: 'the mother of us all' })).status,
+  ).toBe(409)
+  expect(await env.DB.prepare('SELECT sum(is_acting) AS n FROM sessions').first('n')).toBe(0)
+})
+
 it('an admin whose authority is intact creates a user with a late body', async () => {
   const eve = { username: 'eve', password: 'the mother of us all' }
   const response = await sendLate(['POST', '/users'], eve, async () => {})
