@@ -4,9 +4,11 @@
 export const toBase64 = (bytes: Uint8Array): string =>
   btoa(String.fromCharCode(...bytes)).replaceAll('=', '')
 
-/** Returns the bytes of an unpadded base64 string, or undefined for an impossible length. */
+/** Returns the bytes of an unpadded base64 string; undefined for anything else. */
 export const fromBase64 = (text: string): Uint8Array | undefined =>
-  text.length % 4 === 1 ? undefined : Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+  text.length % 4 === 1 || /[^A-Za-z\d+/]/.test(text)
+    ? undefined
+    : Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
 
 /** Returns base64url without padding (RFC 4648 5). */
 export const toBase64url = (bytes: Uint8Array): string =>

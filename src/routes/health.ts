@@ -49,7 +49,7 @@ async function findProblem(env: Env): Promise<AppError | undefined> {
   const open = () => openIsolate(env, argon2id)
   const checks = {
     settings: async () => open(),
-    keys: () => open().keyRing(),
+    keys: () => Promise.all([open().keyRing(), open().dataRing()]),
     database: () => checkSchema(open().db),
   }
   for (const [name, check] of Object.entries(checks))

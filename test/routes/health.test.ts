@@ -33,6 +33,8 @@ describe('GET /ready', () => {
     ['settings', { REFRESH_LIMITER: undefined }],
     ['keys', { JWT_SECRET: 'super-secret' }],
     ['keys', { JWT_SECRET_NEXT: '{}' }],
+    ['keys', { DATA_SECRET: '' }],
+    ['keys', { DATA_SECRET_PREVIOUS: 'short' }],
   ])(
     'GET /ready returns 503 and names the invalid %s without details: %j (ASVS 13.4.5)',
     async (name, bindings) => {

@@ -31,12 +31,18 @@ export async function checkFactor(
   }
   const code = parseOtp(otp)
   if (!code) return { id: await hashCode(otp), step: 1 }
-  let problem: unknown // of one seed: the code may be of another app
-  for (const factor of await db.listFactors(isolate.db, userId)) {
-    if (factor.status !== 'verified') continue
+  const factors = await db.listFactors(isolate.db, userId)
+  const verified = factors.filter(({ status }) => status === 'verified')
+  const problems: unknown[] = [] // of single seeds: the code may be of another app
+  for (const factor of verified) {
     const found = findNewStep(isolate, { userId, factor, code }, now)
-    const step = await found.catch((error: unknown) => void (problem = error))
+    const step = await found.catch((error: unknown) => void problems.push(error))
     if (step) return { id: factor.id, step }
+  }
+  const [problem] = problems
+  if (problem && problems.length === verified.length) {
+    await takeBackAttempt(isolate.db, counters) // nobody knows whether the code was wrong
+    throw problem
   }
   const disabled = (await db.countWrongCode(isolate.db, userId)) && { event: 'factor.disabled' }
   if (problem && !disabled) throw problem

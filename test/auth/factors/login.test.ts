@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import {
+  COSMO,
   addUser,
   fetchApp,
   getWithToken,
@@ -10,6 +11,7 @@ import {
   readSegment,
   startSession,
 } from '../../helpers.ts'
+import { createIsolate } from '../../isolates.ts'
 import { beginEnrolment, enrol, type Enrolled, logIn, logInWith, showOtp } from './enrolled.ts'
 
 let app: Enrolled
@@ -162,6 +164,23 @@ describe('wrong codes', () => {
     expect((await logIn({ otp: app.codes[0] })).status).toBe(200)
     expect(logged.filter((line) => line.includes('factor.disabled'))).toHaveLength(1)
   })
+
+  it.each(['', 'another key, of 32 bytes or more 0123'])(
+    'a code that nobody can check, because DATA_SECRET is %j, gets 503 and counts nowhere',
+    async (DATA_SECRET) => {
+      const broken = createIsolate({ DATA_SECRET })
+      const headers = { 'Content-Type': 'application/json' }
+      for (let attempt = 0; attempt < 12; attempt += 1) {
+        const body = JSON.stringify({ ...COSMO, otp: await showOtp(app.secret) })
+        const response = await broken.fetch('/login', { method: 'POST', headers, body })
+        expect(response.status).toBe(503)
+      }
+      expect(Math.max(...(await countersOf()))).toBe(0)
+      const row = await env.DB.prepare('SELECT wrong_codes FROM factors').first()
+      expect(row).toEqual({ wrong_codes: 0 })
+      expect((await logIn({ otp: await showOtp(app.secret) })).status).toBe(200)
+    },
+  )
 
   it('a code with a wrong password counts nothing for the factor: strangers cannot disable it', async () => {
     for (let attempt = 0; attempt < 5; attempt += 1)

@@ -41,6 +41,8 @@ it('a seed that was changed, shortened or moved to another user or key does not 
     `${keys.current.kid}.${text}`,
     `${kid}.`,
     `${kid}.A`,
+    `${kid}.${text?.slice(0, -1)}*`,
+    `${kid}. ${text}`,
     kid,
     '',
   ]
