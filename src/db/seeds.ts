@@ -2,7 +2,7 @@
 
 import { change, select } from './query.ts'
 
-export type Seed = { id: string; userId: number; sealed: string }
+export type Seed = { id: string; userId: number; username: string; sealed: string }
 
 /** Returns up to `limit` seeds that are not encrypted with key `kid`, in the order of ids after `after`. */
 export const listOtherSeeds = (
@@ -12,15 +12,16 @@ export const listOtherSeeds = (
 ): Promise<Seed[]> =>
   select(
     db,
-    `SELECT id, user_id AS userId, sealed_seed AS sealed FROM factors
-     WHERE substr(sealed_seed, 1, length(?1)) <> ?1 AND id > ?2 ORDER BY id LIMIT ?3`,
+    `SELECT factors.id, user_id AS userId, coalesce(username, '') AS username, sealed_seed AS sealed
+     FROM factors LEFT JOIN users ON users.id = user_id
+     WHERE substr(sealed_seed, 1, length(?1)) <> ?1 AND factors.id > ?2 ORDER BY factors.id LIMIT ?3`,
     [`${kid}.`, after, limit],
   )
 
 /** Replaces seeds, each unless it has changed meanwhile; returns how many. */
 export const replaceSeeds = (
   db: D1Database,
-  seeds: (Seed & { resealed: string })[],
+  seeds: (Pick<Seed, 'id' | 'sealed'> & { resealed: string })[],
 ): Promise<number> =>
   change(
     db,

@@ -226,17 +226,21 @@ describe('npm run keys -- rotate with a DATA_SECRET', () => {
     )
   }, 180_000)
 
-  it('keeps the previous key when a seed cannot be opened, and says which key is missing', async () => {
+  it('keeps the previous key when a seed cannot be opened, and says which key is missing, and whose seed it is', async () => {
     const before = `${FIRST}JWT_SECRET_PREVIOUS='${'P'.repeat(9)}${CURRENT}'\nDATA_SECRET_PREVIOUS='${'Q'.repeat(9)}${DATA}'\n`
     project.write('.dev.vars', before)
     const where = ['--local', '--cwd', project.folder]
     await runWrangler(['d1', 'migrations', 'apply', 'DB', ...where], 'keep')
-    const insert = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
-      VALUES ('f', 7, 'phone', '0123456789abcdef.AAAAAAAAAAAAAAAAAAAA', 1)`
+    const insert = `INSERT INTO users (id, username, folded, password_hash, roles, created_at)
+        VALUES (7, 'ada l', 'ada l', '!', '[]', 1);
+      INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
+        VALUES ('f', 7, 'phone', '0123456789abcdef.AAAAAAAAAAAAAAAAAAAA', 1)`
     await runWrangler(['d1', 'execute', 'DB', '--command', insert, ...where], 'keep')
     const { code, stderr } = await keys('rotate', 'retire', '--yes')
     expect(code).toBe(1)
-    expect(stderr).toContain('DATA_SECRET does not open a seed of key 0123456789abcdef')
+    expect(stderr).toContain(
+      "DATA_SECRET does not open a seed of key 0123456789abcdef, of ada l. To go on without it: npm run users -- factors 'ada l' --remove",
+    )
     expect(read('.dev.vars')).toBe(before)
   }, 180_000)
 

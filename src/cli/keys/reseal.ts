@@ -1,17 +1,20 @@
 // Encrypts the seeds of second factors again with the current DATA_SECRET, so that the previous one can be deleted.
 
 import { openSeed, sealSeed } from '../../auth/keys/seal.ts'
-import { importKeyRing } from '../../auth/keys/key-ring.ts'
-import { listOtherSeeds, replaceSeeds } from '../../db/seeds.ts'
+import { importKeyRing, type KeyRing } from '../../auth/keys/key-ring.ts'
+import { listOtherSeeds, replaceSeeds, type Seed } from '../../db/seeds.ts'
+import { AppError } from '../../errors.ts'
 import { withIsolate } from '../cloudflare/isolate.ts'
 import type { Ring } from '../cloudflare/ring-file.ts'
+import { CommandError } from '../terminal/command-error.ts'
+import { toCommand } from '../terminal/quote.ts'
 
 const PAGE_SIZE = 1000
 
 /**
  * Encrypts all seeds that another key of the ring has encrypted; returns how many. Users notice nothing: as long as
- * the Worker knows both keys, it reads either form. Throws `keys_invalid`, and nothing is lost, for a seed that no key
- * of the ring opens.
+ * the Worker knows both keys, it reads either form. Throws a CommandError, and nothing is lost, for a seed that
+ * no key of the ring opens.
  */
 export async function resealSeeds(db: D1Database, ring: Ring): Promise<number> {
   const keys = await importKeyRing(ring, 'DATA_SECRET')
@@ -22,14 +25,18 @@ export async function resealSeeds(db: D1Database, ring: Ring): Promise<number> {
     const last = seeds.at(-1)
     if (!last) return resealed
     after = last.id
-    const reseal = async (userId: number, sealed: string) =>
-      sealSeed(keys, userId, await openSeed(keys, userId, sealed))
-    const pairs = seeds.map(async (seed) => ({
-      ...seed,
-      resealed: await reseal(seed.userId, seed.sealed),
-    }))
+    const pairs = seeds.map(async (seed) => ({ ...seed, resealed: await reseal(keys, seed) }))
     resealed += await replaceSeeds(db, await Promise.all(pairs))
   }
+}
+
+async function reseal(keys: KeyRing, { userId, username, sealed }: Seed): Promise<string> {
+  const seed = await openSeed(keys, userId, sealed).catch((error: unknown) => {
+    if (!(error instanceof AppError)) throw error
+    const remove = toCommand('users', ['factors', username, '--remove'])
+    throw new CommandError(`${error.message}, of ${username}. To go on without it: ${remove}`)
+  })
+  return sealSeed(keys, userId, seed)
 }
 
 /** Does this in the database of a Worker. */

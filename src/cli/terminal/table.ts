@@ -1,13 +1,16 @@
 // Plain tables and dates for the terminal.
 
-/** Returns lines of columns, each as wide as its widest cell. */
+/** Returns lines of columns, each as wide as its widest cell, without what a terminal would obey. */
 export function toTable(titles: string[], rows: string[][]): string {
-  const all = [titles, ...rows]
+  const all = [titles, ...rows].map((row) => row.map((cell) => cell.replaceAll(CONTROL, '\uFFFD')))
   const widths = titles.map((_, column) => Math.max(...all.map((row) => width(row[column]))))
   const toLine = (row: string[]) =>
     row.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell))).join('  ')
   return all.map((row) => toLine(row).trimEnd()).join('\n')
 }
+
+/** Control characters, and those that change the direction of writing. */
+const CONTROL = /[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu
 
 const width = (cell = '') => [...cell].length
 
