@@ -105,7 +105,6 @@ const LOG_ONLY = {
   'session.refreshed': 'every 15 minutes in each session',
   'session.refresh_repeated': 'tabs and lost responses',
   'login.otp_required': 'half of a login',
-  'recovery_codes.created': 'comes with factor.added, or replaces what nobody else has',
   'login.failed': 'an attacker could fill the database; a lockout is recorded',
   'code.rejected': 'concerns no known account',
   'token.rejected': 'concerns no known account',

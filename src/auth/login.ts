@@ -1,7 +1,8 @@
 // Logging in, and changing one's password: a password checked against the database.
 
-import type { Session } from '../db/sessions.ts'
+import { type Counters, takeBackAttempt } from '../db/login-failures.ts'
 import { changePasswordHash } from '../db/password-changes.ts'
+import type { Session } from '../db/sessions.ts'
 import { findUser, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'
@@ -62,15 +63,19 @@ async function checkPassword(
 
 const FRESH_SECONDS = 900
 
-/** Throws `token_not_fresh`: the new session of a password change is fresh, and nobody asks for a code again. */
+/**
+ * Throws `token_not_fresh`: the new session of a password change is fresh, and nobody asks for a code again. The
+ * password was right, so the attempt is taken back.
+ */
 async function requireFreshFactor(
   isolate: Isolate,
-  own: { sid: string; sub: string },
+  { counters, ...own }: { sid: string; sub: string; counters: Counters },
   now: number,
 ): Promise<void> {
   const { createdAt } = await requireLiveSession(isolate, own, now)
-  if (now - createdAt > FRESH_SECONDS)
-    throw new AppError('token_not_fresh', { maxAgeSeconds: FRESH_SECONDS })
+  if (now - createdAt <= FRESH_SECONDS) return
+  await takeBackAttempt(isolate.db, counters)
+  throw new AppError('token_not_fresh', { maxAgeSeconds: FRESH_SECONDS })
 }
 
 /** `sid` is the session that asks. */
@@ -89,16 +94,17 @@ export async function changePassword(
   const { db, argon2id } = isolate
   throwFieldErrors({ new_password: await validateNewPassword(isolate, next, username) })
   return withHashSlot(async () => {
-    const { user, counters: clear } = await recordAttempt(isolate, { username, client }, now)
+    const { user, counters } = await recordAttempt(isolate, { username, client }, now)
     const { matches } = verifyPassword(user?.passwordHash, current, argon2id)
     if (!user || !matches) {
       const error = { current_password: ['Wrong password.'] }
       const reason = 'wrong current password'
       throw new AppError('password_wrong', { reason, error, username })
     }
-    if (user.isEnrolled) await requireFreshFactor(isolate, { sid, sub: username }, now)
+    if (user.isEnrolled) await requireFreshFactor(isolate, { sid, sub: username, counters }, now)
     const changed = { id: user.id, passwordHash: hashPassword(next, argon2id) }
-    const login = { user: changed, session: await toNewSession(isolate, client), clear }
+    const session = await toNewSession(isolate, client)
+    const login = { user: changed, session, clear: counters }
     const change = { oldHash: user.passwordHash, sid, login }
     const started = await changePasswordHash(db, change, now)
     if (!started) throw new AppError('token_revoked', { reason: 'changed meanwhile', sid })

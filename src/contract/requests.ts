@@ -26,9 +26,18 @@ export const SignUpBody = z.strictObject(credentials)
 export const LoginBody = z.strictObject({ ...credentials, otp: z.optional(requiredString) })
 export const OtpBody = z.strictObject({ otp: requiredString })
 
+// Not literals: to parse one with `\p{…}` would take a millisecond of each cold start.
+const matches = (pattern: string) => (text: string) => new RegExp(pattern, 'u').test(text)
+
+/** A line with something to see, that no terminal obeys. */
+const NAME = String.raw`^(?=.*[^\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800])[^\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]*$`
+
 export const FactorBody = z.strictObject({
   factor_type: z.literal('totp'),
-  friendly_name: requiredString.check(z.maxLength(64)),
+  friendly_name: requiredString.check(
+    z.maxLength(64),
+    z.refine(matches(NAME), 'Not a valid name.'),
+  ),
 })
 
 export const PasswordBody = z.strictObject({
@@ -42,9 +51,7 @@ const MAX_ROLES = 50
 const MAX_ROLES_BYTES = 1024
 /** Nothing invisible, no space but the usual one, and no quotes: the database finds admins in JSON. */
 const ROLE = String.raw`^(?: |[^\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800"\\]){1,64}$`
-// Not a literal, which would take a millisecond to parse at each cold start.
-const isRole = (role: string) => new RegExp(ROLE, 'u').test(role)
-const Role = z.string({ error }).check(z.refine(isRole, 'Not a valid role.'))
+const Role = z.string({ error }).check(z.refine(matches(ROLE), 'Not a valid role.'))
 export const Roles = z.array(Role, { error }).check(
   z.maxLength(MAX_ROLES),
   z.refine(

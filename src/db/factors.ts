@@ -34,7 +34,7 @@ export async function findOwner(db: D1Database, sid: string, now: number): Promi
 export const listFactors = (db: D1Database, userId: number): Promise<Factor[]> =>
   select(db, 'SELECT * FROM factors WHERE user_id = ?1 ORDER BY rowid', [userId])
 
-/** Adds an unfinished factor instead of an earlier one. Throws `too_many_factors`. */
+/** Adds an unfinished factor instead of an earlier one. Throws `factor_required` or `too_many_factors`. */
 export async function insertFactor(
   db: D1Database,
   { sid, id, name, sealedSeed }: Own & { name: string; sealedSeed: string },
@@ -43,7 +43,9 @@ export async function insertFactor(
   const sql = `INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at)
     SELECT ?3, user_id, ?4, ?5, ?2 FROM ${OF_SESSION} RETURNING id`
   const rows = await select(db, sql, [sid, now, id, name, sealedSeed])
-  if (rows.length === 0) throw new AppError('too_many_factors')
+  if (rows.length > 0) return
+  await findOwner(db, sid, now) // meanwhile the session may have been revoked
+  throw new AppError('too_many_factors')
 }
 
 /** ?3: the hashes as a JSON array. The earlier codes have just been deleted, if the session may replace them. */
@@ -88,9 +90,12 @@ export async function replaceCodes(
   now: number,
 ): Promise<void> {
   const remove = `DELETE FROM recovery_codes WHERE user_id = (SELECT user_id FROM ${OF_SESSION})`
+  const record = `INSERT INTO new_events (event, user_id, by_session)
+    SELECT 'recovery_codes.created', user_id, sid FROM ${OF_SESSION} AND is_enrolled`
   const [, inserted] = await runBatch(db, [
     prepare(db, remove, [sid, now]),
     prepare(db, INSERT_CODES, [sid, now, JSON.stringify(hashes)]),
+    prepare(db, record, [sid, now]),
   ])
   if (inserted?.meta.changes === 0) throw new AppError('not_found')
 }
@@ -130,8 +135,9 @@ export function useProof(db: D1Database, { sid, id, step }: Own & Proof, now: nu
   const accept = `UPDATE factors
     SET wrong_codes = 0, last_step = iif(id = ?1, max(last_step, ?2), last_step)
     WHERE user_id = (SELECT user_id FROM factors WHERE id = ?1) AND status = 'verified'
-      AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3)`
+      AND user_id = (SELECT user_id FROM sessions WHERE id = ?3)`
   const use = `UPDATE recovery_codes SET used_at = ?2
-    WHERE code_hash = ?1 AND used_at IS NULL AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3)`
+    WHERE code_hash = ?1 AND used_at IS NULL
+      AND user_id = (SELECT user_id FROM sessions WHERE id = ?3)`
   return [prepare(db, accept, [id, step, sid]), prepare(db, use, [id, now, sid])]
 }

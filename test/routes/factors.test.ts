@@ -135,11 +135,45 @@ describe('an enrolment', () => {
     [{ factor_type: 'totp', friendly_name: '' }, 'friendly_name'],
     [{ factor_type: 'totp', friendly_name: 'x'.repeat(65) }, 'friendly_name'],
     [{ factor_type: 'totp' }, 'friendly_name'],
+    // What a terminal would obey, and what nobody would see.
+    ...['\u001B[2J', 'a\nb', 'a\u0085', 'a\u2028b', 'a\u202Eb', ' ', '\u200B', '\u3164'].map(
+      (friendly_name): [object, string] => [
+        { factor_type: 'totp', friendly_name },
+        'friendly_name',
+      ],
+    ),
   ])('with the body %j is a 400', async (body, field) => {
     const { access_token: token } = await startSession()
     const response = await send('POST', '/me/factors', token, body)
     expect(response.status).toBe(400)
     expect(await response.json()).toHaveProperty(`error.${field}`)
+  })
+
+  it.each(["Ada's “iPhone” 15", '👩‍💻 ❤️', ' Téléphone ', '携帯', '"quoted" \\'])(
+    'may be called %s',
+    async (friendly_name) => {
+      const { access_token: token } = await startSession()
+      const body = { factor_type: 'totp', friendly_name }
+      const response = await send('POST', '/me/factors', token, body)
+      expect(response.status).toBe(201)
+      expect(await response.json()).toMatchObject({ friendly_name })
+    },
+  )
+
+  it('by a session that is revoked while the seed is encrypted gets 401', async () => {
+    const { access_token: token } = await startSession()
+    const isolate = createIsolate()
+    isolate.beforeStatement = async (number) => {
+      if (number === 3) await env.DB.prepare('UPDATE sessions SET revoked_at = 1').run()
+    }
+    const response = await isolate.fetch('/me/factors', {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      body: '{"factor_type":"totp","friendly_name":"x"}',
+    })
+    expect(isolate.statements).toBe(4)
+    expect(response.status).toBe(401)
+    expect(await countRows('factors')).toBe(0)
   })
 
   it('needs a login in the last 15 minutes', async () => {
@@ -206,6 +240,8 @@ describe('the second factor of an enrolled user', () => {
     expect(response.status).toBe(401)
     expect(response.headers.get('X-Error-Code')).toBe('token_not_fresh')
     expect(response.headers.get('WWW-Authenticate')).toContain('max_age="900"')
+    const failures = 'SELECT max(failures) AS n FROM login_failures'
+    expect(await env.DB.prepare(failures).first('n')).toBe(0) // the password was right
   })
 
   it('leaves no session that counts as having one when the last is removed (MFA still applies)', async () => {
@@ -308,6 +344,8 @@ describe('the second factor of an enrolled user', () => {
     expect(await count()).toEqual({ total: 10, remaining: 9 })
     const response = await send('POST', '/me/recovery-codes', token)
     expect(response.status).toBe(201)
+    const recorded = "SELECT count(*) AS n FROM events WHERE event = 'recovery_codes.created'"
+    expect(await env.DB.prepare(recorded).first('n')).toBe(1)
     const { codes } = await response.json<{ codes: string[] }>()
     expect(await count()).toEqual({ total: 10, remaining: 10 })
     expect(await statusOf(logIn({ otp: app.codes[1] }))).toBe(401)

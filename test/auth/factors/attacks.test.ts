@@ -107,6 +107,16 @@ it('a login that was checked before an enrolment is completed starts no session 
   expect(await env.DB.prepare(sql).first('n')).toBe(0)
 })
 
+it('a recovery code of somebody else stays valid when its sender needs none any more', async () => {
+  const ada = await enrol(ADA)
+  const slow = createIsolate()
+  slow.beforeStatement = async (number) => {
+    if (number === 2) await send('DELETE', `/me/factors/${ada.id}`, ada.tokens.access_token)
+  }
+  expect((await loginAt(slow, { ...ADA, otp: app.codes[0] })).status).toBe(200)
+  expect((await logIn({ otp: app.codes[0] })).status).toBe(200)
+})
+
 it('a code that is checked while the password changes is not used up, and starts no session', async () => {
   const otp = await showOtp(app.secret)
   const slow = createIsolate()
