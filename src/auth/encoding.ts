@@ -1,5 +1,7 @@
 // Base64, base64url and base32 (RFC 4648), hexadecimal, SHA-256, random ids and codes, and lazy access to node:crypto.
 
+export const utf8 = new TextEncoder()
+
 /** Returns base64 without padding (RFC 4648 4), as PHC strings use it. */
 export const toBase64 = (bytes: Uint8Array): string =>
   btoa(String.fromCharCode(...bytes)).replaceAll('=', '')
@@ -30,7 +32,7 @@ export const toHex = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
 export async function sha256(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', utf8.encode(text)))
 }
 
 /** Returns what is logged of a session's id: a hash, with which nobody can revoke it. */

@@ -7,7 +7,7 @@ import { COMPOSED_HANDLER } from 'hono/utils/constants'
 import type { AppEnv } from '../app-env.ts'
 import { checkRefreshToken, requireLiveSession } from '../auth/sessions/sessions.ts'
 import type { AccessClaims, Claims, RefreshClaims } from '../auth/tokens/claims.ts'
-import { verifyCached, verifyToken } from '../auth/tokens/verify.ts'
+import { verifyToken } from '../auth/tokens/verify.ts'
 import type { Session } from '../db/sessions.ts'
 import { AppError } from '../errors.ts'
 import { readBearer, toHeaderError } from '../http/bearer.ts'
@@ -84,8 +84,7 @@ async function authorize(c: Context, options: GuardOptions): Promise<Claims | un
   const [isolate, now, nowMs] = [c.get('isolate'), c.get('now'), c.get('nowMs')]
   let verified: Verified | undefined = c.get(VERIFIED)
   if (verified?.token !== token) {
-    const cached = verifyCached(isolate, token, now) // usually without anything to await
-    verified = { token, user: cached ?? (await verifyToken(isolate, token, now)) }
+    verified = { token, user: await verifyToken(isolate, token, now) }
     c.set(VERIFIED, verified)
   }
   const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)

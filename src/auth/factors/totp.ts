@@ -1,10 +1,9 @@
 // Time-based one-time passwords (RFC 6238): SHA-1, 6 digits, 30 seconds, as authenticator apps implement them.
 
-import { nodeCrypto } from '../encoding.ts'
+import { nodeCrypto, utf8 } from '../encoding.ts'
 
 const STEP_SECONDS = 30
 const HMAC = { name: 'HMAC', hash: 'SHA-1' }
-const utf8 = new TextEncoder()
 
 /** Returns the code of a step: the number of times that 30 seconds have passed since 1970. */
 export async function computeOtp(seed: Uint8Array, step: number): Promise<string> {

@@ -2,15 +2,13 @@
 
 import type { Settings } from '../../config.ts'
 import { AppError } from '../../errors.ts'
-import { toBase64url, toHex } from '../encoding.ts'
+import { toBase64url, toHex, utf8 } from '../encoding.ts'
 import { parseJwk, type PublicJwk, toPublicJwk, toThumbprint } from './jwk.ts'
 
 type Name = { kid: string; alg: 'HS256' | 'ES256' | 'EdDSA' }
 
 /** A key of the ring. A shared secret has no public key. */
 export type Key = Name & {
-  /** The header segment of its tokens, as hono/jwt writes it. */
-  header: string
   /** For hono/jwt: a CryptoKey that also carries the `alg` and `kid` of a token's header. */
   signing: CryptoKey & Name
   verifying: CryptoKey
@@ -64,11 +62,6 @@ export function importKey(secret: string): Promise<Key> {
   return secret.trimStart().startsWith('{') ? importPrivateJwk(secret) : importSharedSecret(secret)
 }
 
-const utf8 = new TextEncoder()
-
-const toHeader = ({ alg, kid }: Name): string =>
-  toBase64url(utf8.encode(JSON.stringify({ alg, typ: 'JWT', kid })))
-
 const HMAC = { name: 'HMAC', hash: 'SHA-256' }
 const importHmac = (bytes: Uint8Array | ArrayBuffer) =>
   crypto.subtle.importKey('raw', bytes, HMAC, false, ['sign', 'verify'])
@@ -96,7 +89,7 @@ async function importSharedSecret(secret: string): Promise<Key> {
   const digest = await crypto.subtle.sign('HMAC', key, utf8.encode('latchkey kid'))
   const name = { alg: 'HS256', kid: toHex(new Uint8Array(digest, 0, 8)) } as const
   const keys = { signing: Object.assign(key, name), verifying: key, root: key }
-  return { ...name, header: toHeader(name), ...keys, publicJwk: undefined }
+  return { ...name, ...keys, publicJwk: undefined }
 }
 
 const EC = {
@@ -125,7 +118,7 @@ async function importPrivateJwk(text: string): Promise<Key> {
       throw new KeyProblem('has private and public halves that do not match')
     const publicJwk = { ...toPublicJwk(jwk), ...name, use: 'sig' } as const
     const root = await importHmac(utf8.encode(jwk.d))
-    return { ...name, header: toHeader(name), signing, verifying, root, publicJwk }
+    return { ...name, signing, verifying, root, publicJwk }
   } catch (error) {
     // A DOMException: Web Crypto rejects the numbers.
     throw error instanceof KeyProblem

@@ -1,11 +1,10 @@
 // Seeds at rest: AES-256-GCM with a key of DATA_SECRET, for one user. The key's id is beside the ciphertext.
 
 import { AppError } from '../../errors.ts'
-import { fromBase64, toBase64 } from '../encoding.ts'
+import { fromBase64, toBase64, utf8 } from '../encoding.ts'
 import type { Key, KeyRing } from './key-ring.ts'
 
 const IV_LENGTH = 12 // NIST SP 800-38D 8.2
-const utf8 = new TextEncoder()
 
 /** The AES key is derived from that of the ring, which also names itself in `kid`: one key, one purpose. */
 async function toCipher({ root, kid }: Key, userId: number, iv: Uint8Array) {

@@ -1,6 +1,6 @@
 // Password hashes: argon2id as PHC strings; scrypt hashes of imported users are verified and replaced.
 
-import { fromBase64, nodeCrypto, toBase64 } from '../encoding.ts'
+import { fromBase64, nodeCrypto, toBase64, utf8 } from '../encoding.ts'
 import { parseScrypt } from './scrypt.ts'
 
 export type Argon2Params = { memoryKib: number; passes: number; lanes: number; hashLength: number }
@@ -36,12 +36,10 @@ const DUMMY_HASH: StoredHash = {
   derive: (password, argon2id) => argon2id(password, new Uint8Array(SALT_LENGTH), ARGON2ID_PARAMS),
 }
 
-const toBytes = (password: string) => new TextEncoder().encode(password)
-
 /** Returns a PHC string of the password in NFC (NIST SP 800-63B-4 3.1.1.2), with a random salt. */
 export function hashPassword(password: string, argon2id: Argon2id): string {
   const salt = crypto.getRandomValues(new Uint8Array(SALT_LENGTH))
-  const hash = argon2id(toBytes(password.normalize('NFC')), salt, ARGON2ID_PARAMS)
+  const hash = argon2id(utf8.encode(password.normalize('NFC')), salt, ARGON2ID_PARAMS)
   return `${PREFIX}${toBase64(salt)}$${toBase64(hash)}`
 }
 
@@ -58,7 +56,7 @@ export function verifyPassword(
   const parsed = stored === undefined ? undefined : parseStored(stored)
   const { hash, needsRehash, derive } = parsed ?? DUMMY_HASH
   const equals = (form: string) =>
-    nodeCrypto().timingSafeEqual(derive(toBytes(form), argon2id), hash)
+    nodeCrypto().timingSafeEqual(derive(utf8.encode(form), argon2id), hash)
   const nfc = password.normalize('NFC')
   // The system that created a foreign hash may not have normalised, so both forms are compared.
   const equal = equals(nfc) || (needsRehash && password !== nfc && equals(password))

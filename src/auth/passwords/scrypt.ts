@@ -1,6 +1,6 @@
 // scrypt (RFC 7914): hashes of imported users. They are verified, never created.
 
-import { fromBase64, nodeCrypto } from '../encoding.ts'
+import { fromBase64, nodeCrypto, utf8 } from '../encoding.ts'
 
 // The most that a stored hash may demand: an isolate has 128 MB, and a login must stay short. Allows all of
 // OWASP's parameters except the one with 128 MiB, and four times Werkzeug's default.
@@ -45,5 +45,5 @@ function parseWerkzeug(text: string): Scrypt | undefined {
   const [, N, r, p, salt, hex] = WERKZEUG.exec(text) ?? []
   if (!N || !salt || !hex) return undefined
   const hash = Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16))
-  return { N: Number(N), r: Number(r), p: Number(p), salt: new TextEncoder().encode(salt), hash }
+  return { N: Number(N), r: Number(r), p: Number(p), salt: utf8.encode(salt), hash }
 }

@@ -6,8 +6,8 @@ import type { Settings } from '../../config.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
 import type { Key, KeyRing } from '../keys/key-ring.ts'
-import { type AccessClaims, type Claims, parseClaims, toRefreshAudience } from './claims.ts'
-import { isAscii, parseCompactJws, parseSegment } from './compact-jws.ts'
+import { type Claims, parseClaims, toRefreshAudience } from './claims.ts'
+import { parseCompactJws, parseSegment } from './compact-jws.ts'
 
 /** How far two clocks may differ. */
 const CLOCK_TOLERANCE_SECONDS = 5
@@ -19,23 +19,11 @@ const CLOCK_TOLERANCE_SECONDS = 5
  * Throws `token_malformed`, `token_signature`, `token_invalid` or `token_expired`.
  */
 export async function verifyToken(isolate: Isolate, token: string, now: number): Promise<Claims> {
-  const cached = verifyCached(isolate, token, now)
-  if (cached) return cached
-  const claims = await verifyAndParse(token, await isolate.keyRing())
+  const cached = isolate.tokenCache.get(token)
+  const claims = cached ?? (await verifyAndParse(token, await isolate.keyRing()))
   checkClaims(claims, isolate.settings, now)
-  if (claims.type === 'access') isolate.tokenCache.add(token, claims)
+  if (!cached && claims.type === 'access') isolate.tokenCache.add(token, claims)
   return claims
-}
-
-/** Returns what `verifyToken` does if the token is cached, otherwise undefined: nothing to await in most requests. */
-export function verifyCached(
-  { tokenCache, settings }: Isolate,
-  token: string,
-  now: number,
-): AccessClaims | undefined {
-  const cached = tokenCache.get(token)
-  if (cached) checkClaims(cached, settings, now)
-  return cached
 }
 
 const invalid = (reason: string) => new AppError('token_invalid', { reason })
@@ -43,19 +31,12 @@ const invalid = (reason: string) => new AppError('token_invalid', { reason })
 /** Returns the claims of a token that a key of the ring has signed. Its times are not checked. */
 async function verifyAndParse(token: string, ring: KeyRing): Promise<Claims> {
   const [header, payload] = parseCompactJws(token)
-  const key = findKey(header, ring)
+  const key = ring.byKid.get(Object(parseSegment(header)).kid)
   if (!key) throw new AppError('token_signature', { reason: 'unknown kid' })
-  const parsed = await verifySignature(token, key)
-  // hono/jwt replaces invalid UTF-8 (RFC 7519 7.2), which ASCII does not contain.
-  const claims = parseClaims(isAscii(payload) ? parsed : parseSegment(payload))
+  await verifySignature(token, key)
+  const claims = parseClaims(parseSegment(payload)) // hono/jwt replaces invalid UTF-8 (RFC 7519 7.2)
   if (!claims) throw invalid('claim missing or of another type')
   return claims
-}
-
-/** Finds the key that a header names by `kid`. The Worker's own header is compared as a string. */
-function findKey(header: string, { byKid }: KeyRing): Key | undefined {
-  for (const key of byKid.values()) if (key.header === header) return key
-  return byKid.get(Object(parseSegment(header)).kid)
 }
 
 /** Checks algorithm and signature only, and returns the payload, decoded leniently. Throws `token_signature`. */
