@@ -1,8 +1,7 @@
 // Logging in, and changing one's password: a password checked against the database.
 
 import { type Counters, takeBackAttempt } from '../db/login-failures.ts'
-import { changePasswordHash } from '../db/password-changes.ts'
-import type { Session } from '../db/sessions.ts'
+import { changePasswordHash, type Session } from '../db/sessions.ts'
 import { findUser, replacePasswordHash, type User } from '../db/users.ts'
 import { AppError } from '../errors.ts'
 import type { Isolate } from '../isolate.ts'

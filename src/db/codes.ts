@@ -2,7 +2,7 @@
 
 import { AppError } from '../errors.ts'
 import { clearFailures, type Counters, type Place } from './login-failures.ts'
-import { change, idsOf, prepare, runBatch, select } from './query.ts'
+import { idsOf, prepare, runBatch, select } from './query.ts'
 import { ACTOR_MAY, addedUser, type Conditions, INSERT_USER, runAsActor } from './user-changes.ts'
 import { foldUsername, type User } from './users.ts'
 
@@ -11,40 +11,41 @@ export type NewCode = {
   username: string
   codeHash: string
   expiresAt: number
-  createdBy: string
   actor?: string | undefined
 }
 
 /** Creates the code of an enabled user, instead of an earlier one. Throws `not_found` or `token_revoked`. */
 export async function replaceCode(
   db: D1Database,
-  { username, codeHash, expiresAt, createdBy, actor }: NewCode,
+  { username, codeHash, expiresAt, actor }: NewCode,
   now: number,
 ): Promise<void> {
   const conditions: Conditions = [username, 0, actor ?? null]
-  const insert = prepare(db, INSERT_CODE, [...conditions, now, codeHash, expiresAt, createdBy])
+  const insert = prepare(db, INSERT_CODE, [...conditions, now, codeHash, expiresAt])
   const [inserted] = await runAsActor(db, { actor, statements: [insert] }, now)
   if (!inserted?.meta.changes) throw new AppError('not_found')
 }
 
 /** On the command line by the database's clock, not by the operator's. */
 const INSERT_CODE = `INSERT OR REPLACE INTO codes (user_id, code_hash, expires_at, created_by)
-  SELECT id, ?5, iif(?3 IS NULL, unixepoch() + ?6 - ?4, ?6), ?7 FROM users
+  SELECT id, ?5, iif(?3 IS NULL, unixepoch() + ?6 - ?4, ?6), coalesce((
+    SELECT username FROM users WHERE id = (SELECT user_id FROM sessions WHERE id = ?3)), '')
+  FROM users
   WHERE username = ?1 AND disabled_at IS NULL AND ${ACTOR_MAY}`
 
 /** Adds a user without a usable password, and their code, in one transaction. Throws as `insertUser` does. */
 export async function insertInvited(
   db: D1Database,
-  { username, codeHash, expiresAt, createdBy, actor, roles }: NewCode & { roles: string[] },
+  { username, codeHash, expiresAt, actor, roles }: NewCode & { roles: string[] },
   now: number,
 ): Promise<User> {
   const conditions: Conditions = [username, foldUsername(username), actor ?? null]
   // Not a PHC string, so that no password matches it; unique, so that only this insert gets the code.
   const unusable = `!${codeHash}`
-  const insertCode = `${INSERT_CODE} AND password_hash = ?8`
+  const insertCode = `${INSERT_CODE} AND password_hash = ?7`
   const statements = [
     prepare(db, INSERT_USER, [...conditions, now, unusable, JSON.stringify(roles), 0]),
-    prepare(db, insertCode, [...conditions, now, codeHash, expiresAt, createdBy, unusable]),
+    prepare(db, insertCode, [...conditions, now, codeHash, expiresAt, unusable]),
   ]
   return addedUser(await runAsActor(db, { actor, statements }, now))
 }
@@ -88,11 +89,4 @@ export async function redeemCode(
     ...clearFailures(db, clear, now),
   ])
   return updated?.results.length === 1 ? idsOf(revoked) : undefined
-}
-
-/** Deletes up to `limit` expired codes; returns how many. */
-export function deleteCodes(db: D1Database, now: number, limit: number): Promise<number> {
-  const sql = `DELETE FROM codes
-    WHERE user_id IN (SELECT user_id FROM codes WHERE expires_at <= ?1 LIMIT ?2)`
-  return change(db, sql, [now, limit])
 }

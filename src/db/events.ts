@@ -2,7 +2,7 @@
 
 import type { EventsQuery } from '../contract/requests.ts'
 import type { EventsResponse } from '../contract/responses.ts'
-import { change, select } from './query.ts'
+import { select } from './query.ts'
 
 const EVENT_COLUMNS = `id / 1000000 AS time, event, username, actor AS "by", session, address, country,
   printf('%d.%06d', id / 1000000, id % 1000000) AS id`
@@ -25,11 +25,4 @@ export async function listEvents(
   const rows = await select<Row>(db, username === undefined ? ofAll : ofOne, values)
   const next = (rows.length > limit && rows[limit - 1]?.id) || null
   return { events: rows.slice(0, limit), next }
-}
-
-/** Deletes up to `limit` events from before a Unix time; returns how many. */
-export const deleteEvents = (db: D1Database, time: number, limit: number): Promise<number> => {
-  const sql = `DELETE FROM events
-    WHERE id IN (SELECT id FROM events WHERE id < ?1 * 1000000 LIMIT ?2)`
-  return change(db, sql, [time, limit])
 }

@@ -23,10 +23,8 @@ const OF_SESSION = 'factor_owners WHERE sid = ?1 AND expires_at > ?2'
 
 /** Returns the user of a session. Throws `factor_required` if it has not shown the second factor that they have. */
 export async function findOwner(db: D1Database, sid: string, now: number): Promise<number> {
-  const [owner] = await select<{ id: number }>(db, `SELECT user_id AS id FROM ${OF_SESSION}`, [
-    sid,
-    now,
-  ])
+  const sql = `SELECT user_id AS id FROM ${OF_SESSION}`
+  const [owner] = await select<{ id: number }>(db, sql, [sid, now])
   if (owner) return owner.id
   throw new AppError('factor_required')
 }
@@ -67,15 +65,12 @@ export async function verifyFactor(
 ): Promise<string[]> {
   const revoke = `UPDATE sessions SET revoked_at = ?2
     WHERE user_id = ${ENROLLING} AND id <> ?1 AND revoked_at IS NULL RETURNING id`
+  const raise = `UPDATE sessions SET aal = 2 WHERE id = ?1 AND user_id = ${ENROLLING}`
   const verify = `UPDATE factors SET verified_at = ?2, last_step = ?4, verified_by = ?1
     WHERE id = ?3 AND user_id = ${ENROLLING} RETURNING id`
   const [revoked, , verified] = await runBatch(db, [
     prepare(db, revoke, [sid, now, id]),
-    prepare(db, `UPDATE sessions SET aal = 2 WHERE id = ?1 AND user_id = ${ENROLLING}`, [
-      sid,
-      now,
-      id,
-    ]),
+    prepare(db, raise, [sid, now, id]),
     prepare(db, verify, [sid, now, id, step]), // last, because the others need it unfinished
     prepare(db, INSERT_CODES, [sid, now, JSON.stringify(hashes)]),
   ])

@@ -1,6 +1,6 @@
 // The `login_failures` table: how many logins have failed, and until when a counter is locked.
 
-import { LOGIN_SECONDS } from './login-limit.ts'
+import { AppError } from '../errors.ts'
 import { change, prepare, rowsOf, runBatch, select } from './query.ts'
 import { selectUser, type User, userOf } from './users.ts'
 
@@ -23,6 +23,8 @@ const FIRST_LOCKOUT_SECONDS = 60
 const MAX_LOCKOUT_SECONDS = 3600
 export const DAY_SECONDS = 86_400
 const KNOWN_SECONDS = 2_592_000 // 30 days
+/** For how long a session is kept after its login, so that it is counted: the view in 0009_login_limits.sql. */
+export const LOGIN_SECONDS = 900
 
 /** The counters of an attempt: a known device has only its own, so that nobody else can lock it out. */
 const COUNTERS = `SELECT value ->> 0 AS key, value ->> 1 AS max, value ->> 2 AS window
@@ -79,6 +81,14 @@ export async function countAttempt(
   return { retryAfter: Math.max(1, (row?.until ?? now) - now) }
 }
 
+/** Throws `too_many_attempts` for a user who has logged in 100 times in 15 minutes. */
+export async function requireFewLogins(db: D1Database, userId: number, now: number): Promise<void> {
+  const sql = `SELECT hundredth_at + ${LOGIN_SECONDS} AS until FROM login_limits
+    WHERE user_id = ?1 AND hundredth_at > ?2 - ${LOGIN_SECONDS}`
+  const [row] = await select<{ until: number }>(db, sql, [userId, now])
+  if (row) throw new AppError('too_many_attempts', { retryAfter: row.until - now })
+}
+
 const DECREMENT = `UPDATE login_failures SET paused_until = 0,
     failures = iif(key IN (SELECT value FROM json_each(?2)), 0, max(0, failures - 1))
   WHERE key IN (SELECT value FROM json_each(?1))
@@ -106,25 +116,4 @@ export const clearFailures = (
     prepare(db, DECREMENT, [JSON.stringify(counted), JSON.stringify(own), sid ?? null]),
     prepare(db, know, [device, now + KNOWN_SECONDS, sid ?? null]),
   ]
-}
-
-type Expired = { countedSince: number; knownUntil: number }
-
-/** Deletes up to `limit` counters that have counted nothing since, and as many devices; returns how many. */
-export async function deleteCounters(
-  db: D1Database,
-  { countedSince, knownUntil }: Expired,
-  limit: number,
-): Promise<number> {
-  const counters = `DELETE FROM login_failures WHERE key IN (
-      SELECT key FROM login_failures WHERE paused_until < ?1 AND failed_at < ?1 LIMIT ?2
-    )`
-  const devices = `DELETE FROM known_devices WHERE key IN (
-      SELECT key FROM known_devices WHERE expires_at <= ?1 LIMIT ?2
-    )`
-  const results = await runBatch(db, [
-    prepare(db, counters, [countedSince, limit]),
-    prepare(db, devices, [knownUntil, limit]),
-  ])
-  return results.reduce((total, { meta }) => total + meta.changes, 0)
 }

@@ -1,8 +1,7 @@
 // The `sessions` table: one function, one statement or one transaction.
 
 import { type Proof, useProof } from './factors.ts'
-import { clearFailures, type Counters, type Place } from './login-failures.ts'
-import { LOGIN_SECONDS } from './login-limit.ts'
+import { clearFailures, type Counters, LOGIN_SECONDS, type Place } from './login-failures.ts'
 import { change, idsOf, prepare, rowsOf, runBatch, select } from './query.ts'
 import { NO_USER } from './session-revocation.ts'
 
@@ -41,18 +40,18 @@ const BEGUN = `max(?2, 1 + coalesce(
   (SELECT max(revoked_at) FROM sessions WHERE user_id = ${NO_USER}), 0))`
 
 /**
- * `proof` is of a second factor. `clear` takes back the attempt that these counters counted; `isLimited` applies
- * MAX_LOGINS.
+ * `proof` is of a second factor. `clear` takes back the attempt that these counters counted. `first` are the statements
+ * of a password change, which no limit on logins prevents.
  */
 export type Login = {
   user: { id: number; passwordHash: string }
   session: Lookup & Place & { logId: string; userAgent: string; maxSessions: number }
   proof?: Proof | undefined
   clear?: Counters | undefined
-  isLimited?: boolean
+  first?: D1PreparedStatement[]
 }
 
-export type Started = { session: Session; revoked: string[] }
+type Started = { session: Session; revoked: string[] }
 
 /**
  * Starts a session of a user and revokes their oldest above `maxSessions`, in one transaction. It begins after
@@ -62,20 +61,9 @@ export type Started = { session: Session; revoked: string[] }
  */
 export async function insertSession(
   db: D1Database,
-  login: Login,
+  { user, session, proof, clear, first = [] }: Login,
   now: number,
 ): Promise<Started | undefined> {
-  const uses = login.proof ? useProof(db, { ...login.proof, sid: login.session.id }, now) : []
-  const [inserted, revoked] = await runBatch(db, [...toStatements(db, login, now), ...uses])
-  return toStarted(inserted, revoked)
-}
-
-/** Returns the statements of `insertSession`; `toStarted` reads their results. */
-export function toStatements(
-  db: D1Database,
-  { user, session, proof, clear, isLimited = false }: Login,
-  now: number,
-): D1PreparedStatement[] {
   const { id, logId, idleSeconds, maxSeconds, userAgent, address, country, maxSessions } = session
   const insert = `INSERT INTO sessions
       (id, user_id, created_at, rotated_at, expires_at, user_agent, country, aal, address, log_id)
@@ -94,20 +82,49 @@ export function toStatements(
     ) RETURNING id`
   const lifetimes = [idleSeconds, maxSeconds]
   const owner = [user.id, user.passwordHash, userAgent, country]
-  const rest = [proof?.id ?? null, proof?.step ?? null, Number(isLimited), address, logId]
-  return [
+  const isLimited = Number(first.length === 0)
+  const rest = [proof?.id ?? null, proof?.step ?? null, isLimited, address, logId]
+  const results = await runBatch(db, [
+    ...first,
     prepare(db, insert, [id, now, ...lifetimes, ...owner, ...rest]),
     prepare(db, revokeOldest, [user.id, now, maxSessions]),
     ...(clear ? clearFailures(db, { ...clear, sid: id }, now) : []),
-  ]
+    ...(proof?.step ? useProof(db, { ...proof, sid: id }, now) : []), // 0: of a session
+  ])
+  const inserted = results[first.length]
+  const [started] = rowsOf<SessionRow>(inserted).map(toSession)
+  const revoked = results.filter((result) => result !== inserted).flatMap(idsOf)
+  return started && { session: started, revoked }
 }
 
-export function toStarted(
-  inserted: D1Result<unknown> | undefined,
-  revoked: D1Result<unknown> | undefined,
-): Started | undefined {
-  const [session] = rowsOf<SessionRow>(inserted).map(toSession)
-  return session && { session, revoked: idsOf(revoked) }
+/** The session `sid` asks for it; `login` starts a new one with the new hash. */
+type PasswordChange = { oldHash: string; sid: string; login: Login }
+
+/**
+ * Changes a user's password, revokes all of their sessions and starts a new one, with a second factor if the
+ * old one had it, in one transaction. Returns undefined, and nothing is changed, when the password or the
+ * session has changed in the meantime.
+ */
+export function changePasswordHash(
+  db: D1Database,
+  { oldHash, sid, login }: PasswordChange,
+  now: number,
+): Promise<Started | undefined> {
+  const { id, passwordHash } = login.user
+  const update = `UPDATE users SET password_hash = ?3, changed_by = ?4
+    WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND EXISTS (
+      SELECT 1 FROM sessions
+      WHERE id = ?4 AND user_id = ?1 AND revoked_at IS NULL AND expires_at > ?5
+        AND (aal = 2 OR NOT EXISTS (SELECT 1 FROM enrolled WHERE user_id = ?1)))`
+  const revokeAll = `UPDATE sessions SET revoked_at = ?3
+    WHERE user_id = ?1 AND revoked_at IS NULL
+      AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2)
+    RETURNING id`
+  const first = [
+    prepare(db, update, [id, oldHash, passwordHash, sid, now]),
+    prepare(db, revokeAll, [id, passwordHash, now]),
+  ]
+  return insertSession(db, { ...login, proof: { id: sid, step: 0 }, first }, now)
 }
 
 /** `network` is a keyed hash of the network that asks. */
@@ -157,21 +174,4 @@ export async function findSession(
     WHERE ${LIVE} AND disabled_at IS NULL`
   const values = [id, now, idleSeconds, maxSeconds]
   return (await select<SessionRow>(db, sql, values)).map(toSession)[0]
-}
-
-/**
- * Deletes up to `limit` sessions that expired or were revoked before these times; returns how many. A
- * revocation stays for as long as isolates must learn of it, also where it made the session expire.
- */
-export function deleteSessions(
-  db: D1Database,
-  { expiredAt, revokedAt }: { expiredAt: number; revokedAt: number },
-  limit: number,
-): Promise<number> {
-  const sql = `DELETE FROM sessions WHERE rowid IN (
-      SELECT rowid FROM sessions WHERE expires_at < ?1 AND revoked_at IS NULL
-      UNION ALL SELECT rowid FROM sessions WHERE revoked_at < ?2
-      LIMIT ?3
-    )`
-  return change(db, sql, [expiredAt, revokedAt, limit])
 }

@@ -46,19 +46,17 @@ async function refresh(known: Readiness, env: Env, atMs: number): Promise<void> 
 }
 
 async function findProblem(env: Env): Promise<AppError | undefined> {
-  const open = () => openIsolate(env, argon2id)
-  const checks = {
-    settings: async () => open(),
-    keys: () => Promise.all([open().keyRing(), open().dataRing()]),
-    database: () => checkSchema(open().db),
+  let name = 'settings'
+  try {
+    const { keyRing, dataRing, db } = openIsolate(env, argon2id)
+    name = 'keys'
+    await Promise.all([keyRing(), dataRing()])
+    name = 'database'
+    await checkSchema(db)
+    return undefined
+  } catch (error) {
+    return toProblem(name, error instanceof Error ? error.message : '')
   }
-  for (const [name, check] of Object.entries(checks))
-    try {
-      await check()
-    } catch (error) {
-      return toProblem(name, error instanceof Error ? error.message : '')
-    }
-  return undefined
 }
 
 const toProblem = (name: string, reason: string) =>

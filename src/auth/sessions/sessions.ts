@@ -1,6 +1,6 @@
 // Sessions: started by a login, continued by refreshing, revoked by logout or reuse.
 
-import { requireFewLogins } from '../../db/login-limit.ts'
+import { requireFewLogins } from '../../db/login-failures.ts'
 import * as revocation from '../../db/session-revocation.ts'
 import {
   countRepeat,
@@ -14,7 +14,7 @@ import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
 import { randomId, toLogId } from '../encoding.ts'
 import { keyedHash } from '../keys/key-ring.ts'
-import type { AccessClaims, RefreshClaims } from '../tokens/claims.ts'
+import type { RefreshClaims } from '../tokens/claims.ts'
 
 /** Where a login comes from. `address` is a network: an IPv4 address, or an IPv6 /64. */
 export type ClientInfo = { address: string; userAgent: string; country: string }
@@ -29,7 +29,7 @@ export async function startSession(
   now: number,
 ): Promise<Session> {
   const session = await toNewSession(isolate, client)
-  const started = await insertSession(isolate.db, { ...login, session, isLimited: true }, now)
+  const started = await insertSession(isolate.db, { ...login, session }, now)
   if (!started) {
     await requireFewLogins(isolate.db, login.user.id, now)
     const code = login.proof ? 'otp_wrong' : 'bad_credentials'
@@ -103,8 +103,7 @@ export async function checkRefreshToken(
   now: number,
 ): Promise<Session> {
   const { sid } = claims
-  const session = await findSession(isolate.db, lifetimesOf(isolate, sid), now)
-  if (!session) throw new AppError('token_revoked', { reason: 'the session is revoked', sid })
+  const session = await requireLiveSession(isolate, claims, now)
   const behind = session.generation - generationOf(claims)
   // Ahead: the database was restored to an earlier state.
   if (behind < 0) throw new AppError('token_revoked', { reason: 'unknown generation', sid })
@@ -117,12 +116,12 @@ export async function checkRefreshToken(
 }
 
 /**
- * Returns the live session of an access token, of the user that the token names, as it is now. Throws
- * `token_revoked`, also for a session that never existed: a leaked secret can sign any claims.
+ * Returns the live session of a token, of the user that the token names, as it is now. Throws `token_revoked`,
+ * also for a session that never existed: a leaked secret can sign any claims.
  */
 export async function requireLiveSession(
   isolate: Isolate,
-  { sid, sub }: Pick<AccessClaims, 'sid' | 'sub'>,
+  { sid, sub }: { sid: string; sub: string },
   now: number,
 ): Promise<Session> {
   const session = await findSession(isolate.db, lifetimesOf(isolate, sid), now)

@@ -153,7 +153,7 @@ describe('the revocation of all sessions', () => {
 
 it("an operator's clock that is slow does not hide a revocation from the isolates", async () => {
   const { access_token: token } = await startSession()
-  const disable = { username: COSMO.username, keepLastAdmin: false, change: { disabled: true } }
+  const disable = { username: COSMO.username, change: { disabled: true } }
   await changeUser(env.DB, disable, now() - 100_000)
   expect((await createIsolate().get('/protected', token)).status).toBe(401)
 })

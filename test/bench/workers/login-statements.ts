@@ -28,7 +28,7 @@ export default {
       ...place,
       maxSessions: 20,
     }
-    const login = { user: counted.user, session, clear: counted.counters, isLimited: true }
+    const login = { user: counted.user, session, clear: counted.counters }
     return Response.json(await insertSession(DB, login, now))
   },
 } satisfies ExportedHandler<Env>
