@@ -58,14 +58,14 @@ export async function runAsActor(
 }
 
 /**
- * `actor` is the session of the admin: it is checked where the change is made, not before. Over HTTP an admin must
- * remain; the command line, which needs none, may remove the last one.
+ * `actor` is the session of the admin: it is checked where the change is made, not before. Without one, on the
+ * command line, which needs no admin, the last one may be removed.
  */
-export type Target = { username: string; keepLastAdmin: boolean; actor?: string | undefined }
+export type Target = { username: string; actor?: string | undefined }
 
 /**
- * Changes a user and revokes their sessions, unless the change only enables them. Throws `not_found`,
- * `token_revoked` and, with `keepLastAdmin`, `last_admin`, also when two admins demote each other at the same moment.
+ * Changes a user and revokes their sessions, unless the change only enables them. Throws `not_found` and, with an
+ * actor, `token_revoked` or `last_admin`, also when two admins demote each other at the same moment.
  */
 export function changeUser(
   db: D1Database,
@@ -74,7 +74,7 @@ export function changeUser(
 ): Promise<Changed> {
   const { roles, passwordHash = null, disabled, removeFactors } = change
   const removesAdmin = disabled === true || (roles !== undefined && !roles.includes('admin'))
-  const onlyEnables = disabled === false && roles === undefined && passwordHash === null
+  const revokes = disabled !== false || roles !== undefined || passwordHash !== null
   const sql = `UPDATE users SET
       roles = coalesce(?5, roles),
       password_hash = coalesce(?6, password_hash),
@@ -84,7 +84,8 @@ export function changeUser(
     RETURNING ${USER_COLUMNS}`
   const newDisabled = disabled === undefined ? null : Number(disabled)
   const values = [now, roles ? JSON.stringify(roles) : null, passwordHash, newDisabled]
-  return applyChange(db, { ...target, sql, values, removesAdmin, onlyEnables, removeFactors }, now)
+  const before = removeFactors ? REMOVE_FACTORS : []
+  return applyChange(db, { ...target, removesAdmin, before, revokes, sql, values }, now)
 }
 
 const REMOVAL = `INSERT INTO new_events (event, user_id, by_session)
@@ -93,7 +94,8 @@ const REMOVAL = `INSERT INTO new_events (event, user_id, by_session)
 /** Removes a user and revokes their sessions. Throws as `changeUser` does. */
 export function deleteUser(db: D1Database, target: Target, now: number): Promise<Changed> {
   const sql = `DELETE FROM users WHERE username = ?1 AND ${MAY_CHANGE} RETURNING ${USER_COLUMNS}`
-  return applyChange(db, { ...target, sql, values: [], removesAdmin: true, record: REMOVAL }, now)
+  const change = { removesAdmin: true, before: [REMOVAL], revokes: true, sql, values: [] }
+  return applyChange(db, { ...target, ...change }, now)
 }
 
 /**
@@ -111,28 +113,27 @@ const RECORD_FACTORS = `INSERT INTO new_events (event, user_id, by_session)
   SELECT DISTINCT 'factor.removed', user_id, ?3 ${FACTORS} AND verified_at IS NOT NULL`
 const REMOVE_FACTORS = [RECORD_FACTORS, `DELETE ${FACTORS}`]
 
+/** `before` are statements that find the user as they were. */
 type Change = Target & {
+  removesAdmin: boolean
+  before: string[]
+  revokes: boolean
   sql: string
   values: (string | number | null)[]
-  removesAdmin: boolean
-  onlyEnables?: boolean
-  removeFactors?: boolean | undefined
-  record?: string
 }
 
 /** Runs the statement that changes a user, and finds out why nothing has changed. */
 async function applyChange(
   db: D1Database,
-  { username, keepLastAdmin, actor, sql, values, removesAdmin, ...change }: Change,
+  { username, actor, removesAdmin, before, revokes, sql, values }: Change,
   now: number,
 ): Promise<Changed> {
-  const keepsAdmin = Number(keepLastAdmin && removesAdmin)
+  const keepsAdmin = Number(actor !== undefined && removesAdmin)
   const conditions: Conditions = [username, keepsAdmin, actor ?? null]
   const statements = [
-    ...(change.record ? [prepare(db, change.record, conditions)] : []),
-    // First: the sessions of a removed user could not be found.
-    ...(change.removeFactors ? REMOVE_FACTORS : []).map((one) => prepare(db, one, conditions)),
-    ...(change.onlyEnables ? [] : [prepare(db, REVOKE_SESSIONS, [...conditions, now])]),
+    // Before the change: the sessions of a removed user could not be found.
+    ...before.map((one) => prepare(db, one, conditions)),
+    ...(revokes ? [prepare(db, REVOKE_SESSIONS, [...conditions, now])] : []),
     prepare(db, sql, [...conditions, ...values]),
     selectUser(db, username),
   ]

@@ -7,13 +7,13 @@ import { EventsQuery, PageQuery } from '../contract/requests.ts'
 import { listEvents } from '../db/events.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { validateQuery } from '../middleware/validate.ts'
-import { FRESH_ADMIN } from './users.ts'
+import { adminRequired } from './users.ts'
 
 export const events = new Hono<AppEnv>()
   .get('/me/events', jwtRequired(), validateQuery(PageQuery), async (c) => {
     const { sub: username, sid } = c.var.user
     return c.json(await listEvents(c.var.isolate.db, { ...c.req.valid('query'), username, sid }))
   })
-  .get('/events', jwtRequired(FRESH_ADMIN), validateQuery(EventsQuery), async (c) =>
+  .get('/events', adminRequired, validateQuery(EventsQuery), async (c) =>
     c.json(await listEvents(c.var.isolate.db, c.req.valid('query'))),
   )

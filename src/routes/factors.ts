@@ -12,12 +12,11 @@ import { logEvent } from '../http/request-log.ts'
 import { jwtRequired } from '../middleware/jwt.ts'
 import { sessionRateLimit } from '../middleware/rate-limit.ts'
 import { validateJson, validatePath } from '../middleware/validate.ts'
-import { FRESH_ADMIN } from './users.ts'
+import { adminRequired } from './users.ts'
 
 /** Users without a factor may see that, and enrol one. Of all others the database requires that they have shown it. */
 const ownerRequired = jwtRequired({ fresh: 900, acr: 'aal1' })
 const factorRequired = jwtRequired({ fresh: 900, acr: 'aal2' })
-const adminRequired = jwtRequired(FRESH_ADMIN)
 
 export const factors = new Hono<AppEnv>()
   .get('/me/factors', jwtRequired({ acr: 'aal1' }), async (c) => {
@@ -66,7 +65,7 @@ export const factors = new Hono<AppEnv>()
   .delete('/users/:username/factors', adminRequired, validatePath(UserPath), async (c) => {
     const { isolate, now, user } = c.var
     const { username: target } = c.req.valid('param')
-    const change = { keepLastAdmin: true, actor: user.sid, change: { removeFactors: true } }
+    const change = { actor: user.sid, change: { removeFactors: true } }
     await updateUser(isolate, { username: target, ...change }, now)
     await logEvent(c, 'info', { event: 'factor.removed', target })
     return c.json({ message: 'Factors removed' })

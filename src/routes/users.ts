@@ -15,32 +15,31 @@ import { jwtRequired } from '../middleware/jwt.ts'
 import { validateJson, validatePath, validateQuery } from '../middleware/validate.ts'
 
 /** A token that was left behind is useless after 15 minutes. */
-export const FRESH_ADMIN = { roles: ['admin'], fresh: 900 } as const
+export const adminRequired = jwtRequired({ roles: ['admin'], fresh: 900 })
 
 /** Admins need their current password to change their own (ASVS 6.2.3). */
 export const useOwnPassword = (field: string) =>
   new AppError('input_invalid', { error: { [field]: ['Use PUT /me/password.'] } })
 
 export const users = new Hono<AppEnv>()
-  .use(jwtRequired(FRESH_ADMIN))
+  .use(adminRequired)
   .get('/', validateQuery(UsersQuery), async (c) => {
     const page = await listUsers(c.var.isolate.db, c.req.valid('query'))
     return c.json({ users: page.users.map(toUserResponse), next: page.next })
   })
   .post('/', validateJson(UserBody), async (c) => {
-    const { isolate, now, user: by } = c.var
+    const { isolate, now } = c.var
+    const { sid: actor } = c.var.user
     const { username, password, roles } = c.req.valid('json')
     const location = { Location: `/users/${encodeURIComponent(username)}` }
     if (password !== undefined) {
-      const user = await createUser(isolate, { username, password, roles, actor: by.sid }, now)
+      const user = await createUser(isolate, { username, password, roles, actor }, now)
       await logEvent(c, 'info', { event: 'user.added', target: username })
       return c.json<NewUserResponse, 201>(toUserResponse(user), 201, location)
     }
-    const invitation = await inviteUser(isolate, { username, roles, by }, now)
+    const { user, ...code } = await inviteUser(isolate, { username, roles, actor }, now)
     await logEvent(c, 'info', { event: 'user.invited', target: username })
-    const { user, code, expiresAt: expires_at } = invitation
-    const response = { ...toUserResponse(user), code, expires_at }
-    return c.json<NewUserResponse, 201>(response, 201, location)
+    return c.json<NewUserResponse, 201>({ ...toUserResponse(user), ...code }, 201, location)
   })
   .get('/:username', validatePath(UserPath), async (c) => {
     const { username } = c.req.valid('param')
@@ -51,8 +50,7 @@ export const users = new Hono<AppEnv>()
     const { username: target } = c.req.valid('param')
     const change = c.req.valid('json')
     if (target === c.var.user.sub && change.password !== undefined) throw useOwnPassword('password')
-    const by = { keepLastAdmin: true, actor: c.var.user.sid }
-    const user = await updateUser(isolate, { username: target, ...by, change }, now)
+    const user = await updateUser(isolate, { username: target, actor: c.var.user.sid, change }, now)
     const { password, roles, disabled } = change
     if (password !== undefined) await logEvent(c, 'info', { event: 'password.set', target })
     if (roles) await logEvent(c, 'info', { event: 'roles.changed', target })
@@ -63,8 +61,7 @@ export const users = new Hono<AppEnv>()
   .delete('/:username', validatePath(UserPath), async (c) => {
     const { isolate, now } = c.var
     const { username: target } = c.req.valid('param')
-    const by = { keepLastAdmin: true, actor: c.var.user.sid }
-    await removeUser(isolate, { username: target, ...by }, now)
+    await removeUser(isolate, { username: target, actor: c.var.user.sid }, now)
     await logEvent(c, 'info', { event: 'user.removed', target })
     return c.json({ message: 'User removed' })
   })
@@ -77,8 +74,7 @@ export const users = new Hono<AppEnv>()
   .delete('/:username/sessions', validatePath(UserPath), async (c) => {
     const { isolate, now } = c.var
     const { username: target } = c.req.valid('param')
-    const by = { keepLastAdmin: true, actor: c.var.user.sid }
-    await updateUser(isolate, { username: target, ...by, change: {} }, now)
+    await updateUser(isolate, { username: target, actor: c.var.user.sid, change: {} }, now)
     await logEvent(c, 'info', { event: 'session.revoked', target, reason: 'by an admin' })
     return c.json({ message: 'Sessions ended' })
   })

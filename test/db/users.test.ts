@@ -7,10 +7,10 @@ import { foldUsername, listUsers } from '../../src/db/users.ts'
 import { addUser, now, readSegment, startSession } from '../helpers.ts'
 import { createIsolate } from '../isolates.ts'
 
-const changeUser = (username: string, change: changes.UserChange, at = now(), keep = {}) =>
-  changes.changeUser(env.DB, { username, change, keepLastAdmin: false, ...keep }, at)
-const deleteUser = (username: string, keep = {}) =>
-  changes.deleteUser(env.DB, { username, keepLastAdmin: false, ...keep }, now())
+const changeUser = (username: string, change: changes.UserChange, at = now(), actor?: string) =>
+  changes.changeUser(env.DB, { username, change, actor }, at)
+const deleteUser = (username: string, actor?: string) =>
+  changes.deleteUser(env.DB, { username, actor }, now())
 
 const ADA = { username: 'ada', password: 'analytical engine' }
 beforeEach(async () => {
@@ -70,39 +70,51 @@ it('a change of an unknown user fails with not_found', async () => {
   await expect(deleteUser('ghost')).rejects.toMatchObject({ code: 'not_found' })
 })
 
-describe('keepLastAdmin protects the last admin (ASVS 8.2.1)', () => {
-  const keep = { keepLastAdmin: true }
-  const removals: [string, (name: string) => Promise<unknown>][] = [
-    ['demoted', (name) => changeUser(name, { roles: ['x'] }, now(), keep)],
-    ['disabled', (name) => changeUser(name, { disabled: true }, now(), keep)],
-    ['removed', (name) => deleteUser(name, keep)],
+describe('the last admin (ASVS 8.2.1)', () => {
+  const sidOf = async (credentials?: typeof ADA) =>
+    String(readSegment((await startSession(credentials)).access_token, 1).sid)
+  const removals: [string, (name: string, actor: string) => Promise<unknown>][] = [
+    ['demoted', (name, actor) => changeUser(name, { roles: ['x'] }, now(), actor)],
+    ['disabled', (name, actor) => changeUser(name, { disabled: true }, now(), actor)],
+    ['removed', deleteUser],
   ]
-  it.each(removals)('the last admin cannot be %s and stays logged in', async (_, remove) => {
+  it.each(removals)('cannot be %s by themselves and stays logged in', async (_, remove) => {
     await changeUser('ada', { roles: ['admin'] })
     const { access_token: token } = await startSession(ADA)
-    await expect(remove('ada')).rejects.toMatchObject({ code: 'last_admin' })
+    const { sid } = readSegment(token, 1)
+    await expect(remove('ada', String(sid))).rejects.toMatchObject({ code: 'last_admin' })
     expect((await createIsolate().get('/protected', token)).status).toBe(200)
-    expect(await remove('cosmo')).toMatchObject({ user: { username: 'cosmo' } })
+    expect(await remove('cosmo', String(sid))).toMatchObject({ user: { username: 'cosmo' } })
   })
 
   it.each(removals)(
-    'when two admins are %s at the same time, one remains an admin',
+    'remains when two admins are %s by themselves at the same time',
     async (_, remove) => {
       for (const name of ['ada', 'cosmo']) await changeUser(name, { roles: ['admin'] })
-      const results = await Promise.allSettled([remove('ada'), remove('cosmo')])
+      const [ada, cosmo] = [await sidOf(ADA), await sidOf()]
+      const results = await Promise.allSettled([remove('ada', ada), remove('cosmo', cosmo)])
       const failed = results.filter(({ status }) => status === 'rejected')
       expect(failed).toMatchObject([{ reason: { code: 'last_admin' } }])
     },
   )
 
-  it('a disabled admin or a similar role does not count as another admin', async () => {
-    await changeUser('ada', { roles: ['admin'] })
-    await changeUser('cosmo', { roles: ['admin'], disabled: true })
-    await addUser({ username: 'eve', password: 'x' }, ['Admin', 'a"admin"b', 'admins', '"admin"'])
-    await expect(deleteUser('ada', keep)).rejects.toMatchObject({ code: 'last_admin' })
+  it.each(removals)('remains when two admins are %s by each other at once', async (_, remove) => {
+    for (const name of ['ada', 'cosmo']) await changeUser(name, { roles: ['admin'] })
+    const [ada, cosmo] = [await sidOf(ADA), await sidOf()]
+    const results = await Promise.allSettled([remove('ada', cosmo), remove('cosmo', ada)])
+    const failed = results.filter(({ status }) => status === 'rejected')
+    expect(failed).toMatchObject([{ reason: { code: 'token_revoked' } }])
   })
 
-  it('the last admin can be removed without keepLastAdmin', async () => {
+  it('is not there when the other admin is disabled, or has a similar role', async () => {
+    await changeUser('ada', { roles: ['admin'] })
+    const actor = await sidOf(ADA)
+    await changeUser('cosmo', { roles: ['admin'], disabled: true })
+    await addUser({ username: 'eve', password: 'x' }, ['Admin', 'a"admin"b', 'admins', '"admin"'])
+    await expect(deleteUser('ada', actor)).rejects.toMatchObject({ code: 'last_admin' })
+  })
+
+  it('can be removed by an operator, who needs none', async () => {
     await changeUser('ada', { roles: ['admin'] })
     expect(await deleteUser('ada')).toMatchObject({ user: { username: 'ada' } })
   })

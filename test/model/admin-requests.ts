@@ -64,7 +64,7 @@ async function applyChange(
   now: number,
 ): Promise<number> {
   if ('create' in change) return respond(() => importUser(db, { username, ...change }, now), 201)
-  const target = { username, keepLastAdmin: false }
+  const target = { username }
   const toFields = (fields: Exclude<rules.UserChange, { remove: true }>) =>
     'password' in fields ? { passwordHash: hashCheaply(fields.password) } : fields
   const apply = () =>

@@ -37,7 +37,7 @@ async function sendLate(
   return response
 }
 
-const target = { username: ADMIN.username, keepLastAdmin: false }
+const target = { username: ADMIN.username }
 const LOSSES: [loss: string, lose: (token: string) => Promise<unknown>][] = [
   ['demoted', () => changeUser(env.DB, { ...target, change: { roles: [] } }, now())],
   ['disabled', () => changeUser(env.DB, { ...target, change: { disabled: true } }, now())],

@@ -95,7 +95,7 @@ it('a login during which the user is demoted issues a token with the new roles',
   const { username, password } = ADMIN
   const slow = createIsolate()
   slow.beforeStatement = async (number) => {
-    const demotion = { username, change: { roles: ['reader'] }, keepLastAdmin: false }
+    const demotion = { username, change: { roles: ['reader'] } }
     if (number === 2) await changeUser(env.DB, demotion, 1)
   }
   const headers = { 'Content-Type': 'application/json' }

@@ -1,12 +1,7 @@
 // One-time codes with which users choose their own password: invitations and resets (OWASP ASVS 6.4.1).
 
-import {
-  findCodeUser,
-  insertInvited,
-  type NewCode,
-  redeemCode,
-  replaceCode,
-} from '../../db/codes.ts'
+import type { CodeResponse } from '../../contract/responses.ts'
+import { findCodeUser, insertInvited, redeemCode, replaceCode } from '../../db/codes.ts'
 import type { User } from '../../db/users.ts'
 import { AppError } from '../../errors.ts'
 import type { Isolate } from '../../isolate.ts'
@@ -21,10 +16,8 @@ import { validateUsername } from '../usernames.ts'
 
 const LENGTH = 26 // 5 bits each: 130 random bits
 
-/** Shown once, and stored as a hash only. `expiresAt` is in Unix seconds. */
-export type Code = { code: string; expiresAt: number }
-/** `by` is the admin and their session; undefined on the command line. */
-type Recipient = { username: string; by?: { sub: string; sid: string } | undefined }
+/** `actor` is the session of the admin; undefined on the command line. */
+type Recipient = { username: string; actor?: string | undefined }
 
 /**
  * Creates a user without a password, and the code with which they choose one. Throws `input_invalid`,
@@ -34,11 +27,11 @@ export async function inviteUser(
   isolate: Isolate,
   { roles, ...recipient }: Recipient & { roles: string[] },
   now: number,
-): Promise<Code & { user: User }> {
+): Promise<CodeResponse & { user: User }> {
   throwFieldErrors({ username: validateUsername(recipient.username) })
   const { code, row } = await createCode(isolate, recipient, now)
   const user = await insertInvited(isolate.db, { ...row, roles }, now)
-  return { user, code, expiresAt: row.expiresAt }
+  return { user, code, expires_at: row.expiresAt }
 }
 
 /**
@@ -49,21 +42,16 @@ export async function createResetCode(
   isolate: Isolate,
   recipient: Recipient,
   now: number,
-): Promise<Code> {
+): Promise<CodeResponse> {
   const { code, row } = await createCode(isolate, recipient, now)
   await replaceCode(isolate.db, row, now)
-  return { code, expiresAt: row.expiresAt }
+  return { code, expires_at: row.expiresAt }
 }
 
-async function createCode(
-  { settings }: Isolate,
-  { username, by }: Recipient,
-  now: number,
-): Promise<{ code: string; row: NewCode }> {
+async function createCode({ settings }: Isolate, recipient: Recipient, now: number) {
   const code = randomCode(LENGTH)
-  const created = { createdBy: by?.sub ?? '', actor: by?.sid }
   const expiresAt = now + settings.CODE_SECONDS
-  return { code, row: { username, codeHash: await hashCode(code), expiresAt, ...created } }
+  return { code, row: { ...recipient, codeHash: await hashCode(code), expiresAt } }
 }
 
 const codeInvalid = () => new AppError('code_invalid', { error: { code: ['Not a valid code.'] } })

@@ -60,7 +60,7 @@ type Change = Parameters<typeof updateUser>[1]['change']
 const updating = (done: string, toChange: Run<Change>) =>
   changing(done, async (isolate, username, options) => {
     const change = await toChange(isolate, username, options)
-    return updateUser(isolate, { username, keepLastAdmin: false, change }, now())
+    return updateUser(isolate, { username, change }, now())
   })
 
 const revokeSessions = updating('sessions revoked', async () => ({}))
@@ -186,7 +186,7 @@ export const COMMANDS: Record<string, Command> = {
   enable: updating('enabled', async () => ({ disabled: false })),
   remove: changing('removed, sessions revoked', async (isolate, username, options) => {
     await confirmRemoval(isolate, username, options)
-    return removeUser(isolate, { username, keepLastAdmin: false }, now())
+    return removeUser(isolate, { username }, now())
   }),
 }
 

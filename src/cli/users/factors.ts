@@ -30,11 +30,7 @@ export async function removeFactors(
   username: string,
   now: number,
 ): Promise<Output> {
-  await updateUser(
-    isolate,
-    { username, keepLastAdmin: false, change: { removeFactors: true } },
-    now,
-  )
+  await updateUser(isolate, { username, change: { removeFactors: true } }, now)
   const text = `${username}: second factors removed, sessions revoked`
   return { text, json: { ok: true, username } }
 }

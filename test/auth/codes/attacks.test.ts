@@ -123,8 +123,7 @@ describe('a code that is not valid', () => {
       if (state === 'expired') vi.setSystemTime(Date.now() + 86_400_000)
       if (state === 'replaced') await createCode('cosmo')
       if (state.includes('disabled')) await env.DB.prepare('UPDATE users SET disabled_at = 1').run()
-      if (state.includes('removed'))
-        await removeUser(isolate(), { username: 'cosmo', keepLastAdmin: false }, now())
+      if (state.includes('removed')) await removeUser(isolate(), { username: 'cosmo' }, now())
       for (const password of [NEW_PASSWORD, 'short', 'my name is cosmo', 'passwordpassword']) {
         const counted = createIsolate()
         const response = await counted.fetch('/reset-password', {
@@ -179,10 +178,10 @@ it('a code that is found and then lost to a removal or a new password sets nothi
     () =>
       updateUser(
         isolate(),
-        { username: 'cosmo', keepLastAdmin: false, change: { password: 'chosen by an admin' } },
+        { username: 'cosmo', change: { password: 'chosen by an admin' } },
         now(),
       ),
-    () => removeUser(isolate(), { username: 'cosmo', keepLastAdmin: false }, now()),
+    () => removeUser(isolate(), { username: 'cosmo' }, now()),
   ]) {
     const slow = createIsolate()
     let done = false

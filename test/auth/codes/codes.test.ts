@@ -105,25 +105,12 @@ describe('a reset code', () => {
     ['was replaced by another', () => createCode()],
     [
       'is of a disabled user',
-      () =>
-        changeUser(
-          env.DB,
-          { username: 'cosmo', keepLastAdmin: false, change: { disabled: true } },
-          now(),
-        ),
+      () => changeUser(env.DB, { username: 'cosmo', change: { disabled: true } }, now()),
     ],
-    [
-      'is of a removed user',
-      () => deleteUser(env.DB, { username: 'cosmo', keepLastAdmin: false }, now()),
-    ],
+    ['is of a removed user', () => deleteUser(env.DB, { username: 'cosmo' }, now())],
     [
       'is of a user whose password was set meanwhile',
-      () =>
-        changeUser(
-          env.DB,
-          { username: 'cosmo', keepLastAdmin: false, change: { passwordHash: 'x' } },
-          now(),
-        ),
+      () => changeUser(env.DB, { username: 'cosmo', change: { passwordHash: 'x' } }, now()),
     ],
   ])('that %s gets the one 400', async (_, spoil) => {
     const code = await createCode()
