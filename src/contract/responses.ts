@@ -112,6 +112,7 @@ export const EVENTS = [
   'password.changed',
   'password.reset',
   'password.set',
+  'recovery_code.used',
   'recovery_codes.created',
   'roles.changed',
   'session.reuse_detected',

@@ -131,7 +131,7 @@ export function useProof(db: D1Database, { sid, id, step }: Own & Proof, now: nu
     SET wrong_codes = 0, last_step = iif(id = ?1, max(last_step, ?2), last_step)
     WHERE user_id = (SELECT user_id FROM factors WHERE id = ?1) AND status = 'verified'
       AND user_id = (SELECT user_id FROM sessions WHERE id = ?3)`
-  const use = `UPDATE recovery_codes SET used_at = ?2
+  const use = `UPDATE recovery_codes SET used_at = ?2, used_by = ?3
     WHERE code_hash = ?1 AND used_at IS NULL
       AND user_id = (SELECT user_id FROM sessions WHERE id = ?3)`
   return [prepare(db, accept, [id, step, sid]), prepare(db, use, [id, now, sid])]

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts'
 import { MIGRATE, select } from './query.ts'
 
 /** The newest file in `migrations`. Newer ones in the database are fine, since migrations only add. */
-const NEWEST_MIGRATION = '0012_acting.sql'
+const NEWEST_MIGRATION = '0013_recovery_code_events.sql'
 
 /** Throws `database_failed` when the database cannot respond or lacks a migration. */
 export async function checkSchema(db: D1Database): Promise<void> {

@@ -16,6 +16,7 @@ const WORDS = {
   'password.changed': ['Password changed', true],
   'password.reset': ['Password reset with a code', true],
   'password.set': ['Password set', true],
+  'recovery_code.used': ['Logged in with a recovery code', true],
   'recovery_codes.created': ['New recovery codes created', true],
   'roles.changed': ['Roles changed', true],
   'session.reuse_detected': ['Old copy of a refresh token used, its session revoked', true],

@@ -35,7 +35,9 @@ export async function completeLogin(
   session: Session,
   { event, cookie }: { event: string; cookie: boolean },
 ) {
-  await logEvent(c, 'info', { event, username: session.username, sid: session.id })
+  const { username, id: sid, codesLeft = null } = session
+  await logEvent(c, 'info', { event, username, sid })
+  if (codesLeft !== null) await logEvent(c, 'warn', { event: 'recovery_code.used', username, sid })
   if (cookie) await revokeReplacedSession(c)
   return sendTokens(c, session, { cookie })
 }

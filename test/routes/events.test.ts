@@ -1,9 +1,9 @@
 import { env } from 'cloudflare:workers'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { EVENTS, type EventsResponse } from '../../src/contract/responses.ts'
 import { COSMO, addUser, logged, now, startSession } from '../helpers.ts'
-import { enrol } from '../auth/factors/enrolled.ts'
+import { enrol, showOtp } from '../auth/factors/enrolled.ts'
 import { createIsolate } from '../isolates.ts'
 
 const ADA = { username: 'ada', password: 'analytical engine' }
@@ -67,7 +67,8 @@ async function doEverything() {
   await send('POST', '/refresh', tokens.refresh_token)
   await send('POST', '/logout', await logIn({ ...COSMO, password: NEW_PASSWORD }))
   for (let n = 0; n < 12; n += 1) await send('POST', '/login', '', { ...COSMO, password: `${n}` })
-  const { secret, tokens: enrolled } = await enrol(eve)
+  const { secret, codes, tokens: enrolled } = await enrol(eve)
+  await send('POST', '/login', '', { ...eve, otp: codes[0] })
   await send('POST', '/me/recovery-codes', enrolled.access_token)
   await env.DB.prepare('UPDATE factors SET wrong_codes = 99').run()
   await send('POST', '/login', '', { ...eve, otp: '000000' })
@@ -246,6 +247,20 @@ it('a second factor that is added, removed or disabled is an event, with who did
     ['factor.removed', 'cosmo'],
     ['factor.added', 'cosmo'],
   ])
+})
+
+it('a login with a recovery code is an event of its own, and one with an app is not (ASVS 6.3.5)', async () => {
+  const { codes, secret } = await enrol()
+  await send('POST', '/login', '', { ...COSMO, otp: codes[0] })
+  await send('POST', '/login', '', { ...COSMO, otp: codes[0] })
+  vi.useFakeTimers({ toFake: ['Date'] }).setSystemTime(Date.now() + 30_000)
+  await send('POST', '/login', '', { ...COSMO, otp: await showOtp(secret) })
+  vi.useRealTimers()
+  const { events } = await list(admin, '/events?username=cosmo&event=recovery_code.used')
+  const { events: logins } = await list(admin, '/events?username=cosmo&event=login.succeeded')
+  const used = { event: 'recovery_code.used', by: 'cosmo', session: logins[1]?.session }
+  expect(logins).toHaveLength(3)
+  expect(events).toEqual([expect.objectContaining(used)])
 })
 
 it('each event of the list is recorded, and no token, code, password or hash (ASVS 16.2.5)', async () => {
