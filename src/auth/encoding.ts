@@ -48,7 +48,7 @@ const CODE_LETTERS = '0123456789abcdefghjkmnpqrstvwxyz'
 export function randomCode(length: number): string {
   const random = crypto.getRandomValues(new Uint8Array(length))
   const letters = Array.from(random, (byte) => CODE_LETTERS[byte % 32]).join('')
-  return letters.replaceAll(/.{5}(?=.{5})/g, '$&-')
+  return letters.replaceAll(/.{4}(?=.{4})/g, '$&-')
 }
 
 /** Hashes a code as it is read out: in any case, with any separators, and with O for 0, I or L for 1. */

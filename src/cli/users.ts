@@ -88,8 +88,12 @@ await runCommand(async () => {
   if (!command && VERBS.includes(verb))
     throw usageError(`'${verb}' comes before its options.`, SCRIPT)
   if (!command) throw unknownCommand(verb, VERBS, SCRIPT)
-  if (values.everyone && command.argument !== 'name or everyone')
-    throw usageError(`'${verb}' does not accept --everyone.`, SCRIPT)
+  for (const option of ['role', 'invite', 'remove', 'everyone', 'limit', 'after'] as const)
+    if (
+      !command.accepts.includes(option) &&
+      String(values[option]) !== String(OPTIONS[option].default)
+    )
+      throw usageError(`'${verb}' does not accept --${option}.`, SCRIPT)
   const mayLackName = ['prefix', 'name or nothing'].includes(command.argument) || values.everyone
   if (!mayLackName && !name)
     throw usageError(`Missing username. Usage: npm run users -- ${verb} <name>`, SCRIPT)

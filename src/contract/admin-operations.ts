@@ -33,7 +33,7 @@ export const ADMIN_OPERATIONS: Record<string, Operation> = {
     responses: { ...ADMIN, ...BODY, 201: responses.NewUserResponse, 409: ErrorBody },
   },
   'POST /users/{username}/reset-code': {
-    example: { response: { code: '7k2q9-m4x0c-8trwd-e5bvn-3gh1zp', expires_at: 1_800_086_400 } },
+    example: { response: { code: '7k2q-9m4x-0c8t-rwde-5bvn-3gh1zp', expires_at: 1_800_086_400 } },
     summary: 'Creates a code with which the user chooses a new password; for admins',
     security: ['bearer'],
     responses: { ...ADMIN, 201: responses.CodeResponse, 400: ErrorBody, 404: ErrorBody },

@@ -15,7 +15,7 @@ export const ADA = {
   disabled_at: null,
 }
 
-export const RECOVERY_CODE = '7k2q9-m4x0c-8trwd-e5bvn-3gh1'
+export const RECOVERY_CODE = '7k2q-9m4x-0c8t-rwde-5bvn-3gh1'
 
 export const SESSIONS = {
   sessions: [

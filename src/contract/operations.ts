@@ -58,7 +58,7 @@ export const OPERATIONS: Record<string, Operation> = {
   ...ADMIN_OPERATIONS,
   'POST /reset-password': {
     example: {
-      body: { code: '7k2q9-m4x0c-8trwd-e5bvn-3gh1zp', new_password: 'a dog in a rocket, barking' },
+      body: { code: '7k2q-9m4x-0c8t-rwde-5bvn-3gh1zp', new_password: 'a dog in a rocket, barking' },
       response: { username: 'ada' },
     },
     summary: 'Sets the password of the user of a code, and revokes their sessions',

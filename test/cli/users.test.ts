@@ -60,7 +60,8 @@ it('factors lists the second factors of a user without their seeds, and --remove
   await users(['add', 'lin'], PASSWORD)
   await execute(`INSERT INTO factors (id, user_id, friendly_name, sealed_seed, created_at, verified_at)
     SELECT 'f', id, 'phone', 'kid.iv.sealed', 1800000000, 1800000000 FROM users WHERE username = 'lin'`)
-  await execute(`INSERT INTO recovery_codes SELECT 'a', id, NULL FROM users WHERE username = 'lin'
+  await execute(`INSERT INTO recovery_codes (code_hash, user_id, used_at)
+    SELECT 'a', id, NULL FROM users WHERE username = 'lin'
     UNION ALL SELECT 'b', id, 1800000000 FROM users WHERE username = 'lin'`)
   expect((await users(['factors', 'lin'])).stdout).toBe(
     `name   status    added (UTC)\nphone  verified  2027-01-15 08:00\nrecovery codes left: 1 of 2\n`,
@@ -84,12 +85,16 @@ it('factors lists the second factors of a user without their seeds, and --remove
     factors: [],
     recovery_codes: { total: 0, remaining: 0 },
   })
-  expect((await users(['factors', 'nobody'])).code).toBe(1)
+  const none = { code: 0, stdout: 'lin has no second factor.\n', stderr: '' }
+  expect(await users(['factors', 'lin'])).toEqual(none)
+  expect(await users(['factors', 'lin', '--remove'])).toEqual(none)
+  for (const options of [[], ['--remove']])
+    expect((await users(['factors', 'nobody', ...options])).code).toBe(1)
   await users(['remove', 'lin', '--yes'])
 }, 180_000)
 
 it('add --invite and reset print a link that works once, and no password is ever typed', async () => {
-  const link = /^ {2}http:\/\/127\.0\.0\.1:8787\/#code=([0-9a-z-]{30})$/m
+  const link = /^ {2}http:\/\/127\.0\.0\.1:8787\/#code=([0-9a-z-]{31})$/m
   const invited = await users(['add', 'eve', '--invite', '--role', 'editor'])
   expect(invited).toMatchObject({ code: 0, stderr: '' })
   expect(invited.stdout).toMatch(/^eve: invited, once, until 2/)
@@ -319,6 +324,11 @@ describe('wrong usage exits with 2 and a short message, and repeats no password'
     ['neither a username nor everyone', ['logout'], 'Missing username'],
     ['everyone and a username', ['logout', 'bob', '--everyone'], 'Too many arguments'],
     ['--everyone for remove', ['remove', '--everyone'], "'remove' does not accept --everyone"],
+    ['--remove for list', ['list', '--remove'], "'list' does not accept --remove"],
+    ['--role for disable', ['disable', 'x', '--role', 'x'], "'disable' does not accept --role"],
+    ['--invite for reset', ['reset', 'x', '--invite'], "'reset' does not accept --invite"],
+    ['--limit for logout', ['logout', 'x', '--limit', '5'], "'logout' does not accept --limit"],
+    ['--after for add', ['add', 'x', '--after', 'x'], "'add' does not accept --after"],
     [
       'a limit that is not a number',
       ['list', '--limit', 'x'],

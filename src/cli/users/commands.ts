@@ -40,6 +40,8 @@ type Run<Result> = (isolate: Isolate, name: string, options: Options) => Promise
 type Command = {
   /** What follows the command; `prefix` is the beginning of names, or nothing. */
   argument: 'name' | 'name or nothing' | 'name or everyone' | 'prefix'
+  /** Options beside those that every command accepts. */
+  accepts: ('role' | 'invite' | 'remove' | 'everyone' | 'limit' | 'after')[]
   run: Run<Output>
 }
 
@@ -48,6 +50,7 @@ const now = () => Math.floor(Date.now() / 1000)
 /** Returns a command that reports `done` for the user. */
 const changing = (done: string, change: Run<unknown>): Command => ({
   argument: 'name',
+  accepts: [],
   async run(isolate, name, options) {
     await change(isolate, name, options)
     return { text: `${name}: ${done}`, json: { ok: true, username: name } }
@@ -68,6 +71,7 @@ const revokeSessions = updating('sessions revoked', async () => ({}))
 export const COMMANDS: Record<string, Command> = {
   add: {
     argument: 'name',
+    accepts: ['role', 'invite'],
     async run(isolate, username, options) {
       const roles = parseRoles(options.role)
       if (options.invite)
@@ -84,6 +88,7 @@ export const COMMANDS: Record<string, Command> = {
   },
   reset: {
     argument: 'name',
+    accepts: [],
     async run(isolate, username, options) {
       return toCodeOutput(await createResetCode(isolate, { username }, now()), {
         done: `${username}: may choose a new password`,
@@ -94,6 +99,7 @@ export const COMMANDS: Record<string, Command> = {
   },
   list: {
     argument: 'prefix',
+    accepts: ['limit', 'after'],
     async run({ db }, prefix, { limit, after }) {
       const { users, next } = await listUsers(db, { prefix, limit, after })
       const table = toTable(
@@ -114,6 +120,7 @@ export const COMMANDS: Record<string, Command> = {
   },
   sessions: {
     argument: 'name',
+    accepts: ['limit', 'after'],
     async run(isolate, name, { limit, after }) {
       const { id: userId } = await requireUser(isolate, name)
       const page = await listSessions(isolate.db, { userId, limit, after }, now())
@@ -140,6 +147,7 @@ export const COMMANDS: Record<string, Command> = {
   },
   factors: {
     argument: 'name',
+    accepts: ['remove'],
     async run(isolate, name, options) {
       if (!options.remove) return showFactors(isolate, name)
       await confirmRemovalOfFactors(isolate, name, options)
@@ -148,6 +156,7 @@ export const COMMANDS: Record<string, Command> = {
   },
   events: {
     argument: 'name or nothing',
+    accepts: ['limit', 'after'],
     async run(isolate, name, { limit, after }) {
       const username = name || undefined
       const { events, next } = await listEvents(isolate.db, { username, limit, after })
@@ -163,6 +172,7 @@ export const COMMANDS: Record<string, Command> = {
   },
   logout: {
     argument: 'name or everyone',
+    accepts: ['everyone'],
     async run(isolate, name, options) {
       if (!options.everyone) return revokeSessions.run(isolate, name, options)
       await confirmLogoutOfEveryone(isolate, options)
@@ -177,11 +187,14 @@ export const COMMANDS: Record<string, Command> = {
     await requireUser(isolate, username)
     return { password: await askForPassword(isolate, username) }
   }),
-  roles: updating('roles set, sessions revoked', async (isolate, username, options) => {
-    const roles = parseRoles(options.role)
-    await confirmRoles(isolate, { username, roles }, options)
-    return { roles }
-  }),
+  roles: {
+    ...updating('roles set, sessions revoked', async (isolate, username, options) => {
+      const roles = parseRoles(options.role)
+      await confirmRoles(isolate, { username, roles }, options)
+      return { roles }
+    }),
+    accepts: ['role'],
+  },
   disable: updating('disabled, sessions revoked', async () => ({ disabled: true })),
   enable: updating('enabled', async () => ({ disabled: false })),
   remove: changing('removed, sessions revoked', async (isolate, username, options) => {

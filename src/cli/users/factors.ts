@@ -8,9 +8,10 @@ import { toMinute, toTable } from '../terminal/table.ts'
 type Output = { text: string; json: unknown }
 
 /** Lists a user's second factors, without their seeds. */
-export async function showFactors({ db, ...isolate }: Isolate, username: string): Promise<Output> {
-  const { id } = await requireUser({ db, ...isolate }, username)
-  const [factors, codes] = [await listFactors(db, id), await countCodes(db, id)]
+export async function showFactors(isolate: Isolate, username: string): Promise<Output> {
+  const { id } = await requireUser(isolate, username)
+  const factors = await listFactors(isolate.db, id)
+  const codes = await countCodes(isolate.db, id)
   const table = toTable(
     ['name', 'status', 'added (UTC)'],
     factors.map((factor) => [factor.friendly_name, factor.status, toMinute(factor.created_at)]),
@@ -18,11 +19,12 @@ export async function showFactors({ db, ...isolate }: Isolate, username: string)
   const list = factors.map(({ id: factorId, friendly_name, status, created_at }) => {
     return { id: factorId, type: 'totp', friendly_name, status, created_at }
   })
-  return {
-    text: `${table}\nrecovery codes left: ${codes.remaining} of ${codes.total}`,
-    json: { factors: list, recovery_codes: codes },
-  }
+  const left = `recovery codes left: ${codes.remaining} of ${codes.total}`
+  const text = factors.length > 0 ? `${table}\n${left}` : toNone(username)
+  return { text, json: { factors: list, recovery_codes: codes } }
 }
+
+const toNone = (username: string) => `${username} has no second factor.`
 
 /** Removes all second factors and recovery codes, and revokes the user's sessions: the password is enough again. */
 export async function removeFactors(
@@ -30,7 +32,9 @@ export async function removeFactors(
   username: string,
   now: number,
 ): Promise<Output> {
+  const { id } = await requireUser(isolate, username)
+  const json = { ok: true, username }
+  if ((await listFactors(isolate.db, id)).length === 0) return { text: toNone(username), json }
   await updateUser(isolate, { username, change: { removeFactors: true } }, now)
-  const text = `${username}: second factors removed, sessions revoked`
-  return { text, json: { ok: true, username } }
+  return { text: `${username}: second factors removed, sessions revoked`, json }
 }

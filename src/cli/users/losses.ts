@@ -48,6 +48,7 @@ export async function confirmRemovalOfFactors(
   if (options.yes) return
   const { id } = await requireUser(isolate, username)
   const factors = (await listFactors(isolate.db, id)).length
+  if (factors === 0) return
   const sessions = await countSessions(isolate, id)
   await confirm(
     `This removes ${toCount(factors, 'second factor')} of ${username} with all recovery codes, so that the password is enough again, and ends ${sessions}, in ${toPlace(options)}.`,

@@ -221,6 +221,7 @@ describe('a recovery code', () => {
     expect(app.codes).toHaveLength(10)
     expect(new Set(app.codes).size).toBe(10)
     for (const code of app.codes) {
+      expect(code).toMatch(/^.{4}(-.{4}){5}$/)
       const letters = code.replaceAll('-', '')
       expect(letters).toMatch(/^[0-9a-hjkmnp-tv-z]{24}$/)
     }
