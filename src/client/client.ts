@@ -9,10 +9,12 @@ import { ClientSession, type SessionOptions } from '../public/session.js'
  * Creates a client of the Worker at `baseUrl`. `api` is typed from the app's routes (`hono/client`)
  * and sends the access token. `session` logs in and out. In a page of the Worker's origin the refresh
  * token stays in the browser's cookie, elsewhere in `store`. Path parameters are sent as they are: pass them
- * through `encodeURIComponent`.
+ * through `encodeURIComponent`. `onCodeNeeded` is called for the second factor; after one is added, `session.refresh()`
+ * gets tokens that say so (`acr`).
  *
  * @example
- * const { session, api } = createClient('https://latchkey.example.com')
+ * const onCodeNeeded = () => prompt('Code of your app, or a recovery code') ?? undefined
+ * const { session, api } = createClient('https://latchkey.example.com', { onCodeNeeded })
  * await session.login({ username, password })
  * const { message } = await (await api.protected.$get()).json()
  */

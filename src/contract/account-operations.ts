@@ -87,7 +87,8 @@ export const ACCOUNT_OPERATIONS: Record<string, Operation> = {
   },
   'POST /me/factors/{id}/verify': {
     example: { body: { otp: '123456' }, response: { recovery_codes: [RECOVERY_CODE] } },
-    summary: "Completes an enrolment, revokes the user's other sessions and returns recovery codes",
+    summary:
+      "Completes an enrolment, revokes the user's other sessions and returns recovery codes; tokens have `acr` aal2 after a refresh",
     security: ['bearer'],
     body: OtpBody,
     responses: {
