@@ -17,8 +17,11 @@ const FEW_CODES = 2
 
 /** Shows the field for a one-time code in the login form, or hides it. @param {boolean} needed */
 export function askForCode(needed) {
+  const input = find('otp', HTMLInputElement)
   find('otp-field', HTMLDivElement).hidden = !needed
-  if (needed) find('otp', HTMLInputElement).select()
+  if (needed) return input.select()
+  input.value = ''
+  input.inputMode = 'numeric' // a recovery code may have been typed
 }
 
 /** A warning after a login with one of the last recovery codes; otherwise empty. @param {ApiResponse} response */

@@ -32,14 +32,15 @@ export function onSubmit(form, send, onSuccess) {
 }
 
 /** @param {HTMLFormElement} form @param {ApiResponse} response */
-function showFieldErrors(form, { body: { error } }) {
+function showFieldErrors(form, { code, body: { error } }) {
   const errors = new Map(Object.entries(error && typeof error === 'object' ? error : {}))
   for (const input of form.querySelectorAll('input')) {
     const messages = [errors.get(input.name) ?? []].flat()
     const shown = input.value === '' ? 'Fill this in.' : messages.map(rephrase).join(' ')
     const output = document.getElementById(`${input.id}-error`)
     output?.replaceChildren(messages.length > 0 ? shown : (output.dataset.hint ?? ''))
-    if (input.name) input.setAttribute('aria-invalid', String(messages.length > 0))
+    const isInvalid = messages.length > 0 || code === `${input.name}_wrong` // as otp_wrong
+    if (input.name) input.setAttribute('aria-invalid', String(isInvalid))
   }
   const first = form.querySelector('[aria-invalid=true]')
   if (first instanceof HTMLElement) first.focus()

@@ -61,6 +61,7 @@ function showLogin(tokens) {
   find('username-shown', HTMLElement).textContent = String(sub)
   find('change-username', HTMLInputElement).value = String(sub)
   notice.hidden = true
+  askForCode(false)
   setLoggedIn(true)
   recentEvents = activity.load()
   listLoaded = Promise.all([sessionList.load(), factors.load(), recentEvents])
@@ -138,7 +139,7 @@ onSubmit(
   async ({ username = '', password = '', otp = '' }) => {
     notice.hidden = true
     const response = await readResponse(session.login({ username, password, ...(otp && { otp }) }))
-    askForCode(response.code.startsWith('otp_'))
+    if (response.code.startsWith('otp_')) askForCode(true)
     return response
   },
   async (response) => {
@@ -148,6 +149,7 @@ onSubmit(
     notice.hidden = notice.textContent === ''
   },
 )
+find('username', HTMLInputElement).addEventListener('input', () => askForCode(false))
 button('use-cosmo').hidden = !isLocal
 onClick(button('use-cosmo'), async () => {
   find('username', HTMLInputElement).value = 'cosmo'
