@@ -58,7 +58,7 @@ export function createActivity(session) {
 
   onClick(more, async () => void (await load({ after: nextCursor })))
   onClick(find('activity-reload', HTMLButtonElement), async () => void (await load()))
-  return { load: () => load({ priority: 'low' }), clear: () => list.replaceChildren() }
+  return { load: () => load({ priority: 'low' }) }
 }
 
 /** Whether an event concerns security: by its type, or because somebody else caused it. @param {AccountEvent} event */

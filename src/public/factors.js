@@ -5,7 +5,6 @@ import { el, find, onClick } from './dom.js'
 import { onSubmit } from './forms.js'
 import { describeResponse, formatTime, readResponse, showResponse } from './responses.js'
 
-/** @typedef {import('./responses.js').ApiResponse} ApiResponse */
 /** @typedef {{ id: string, friendly_name: string, status: string, created_at: number }} Factor */
 /** @typedef {{ id: string, totp: { secret: string, uri: string } }} Enrolment */
 /** @typedef {{ generate(text: string): { toCanvas(canvas: HTMLCanvasElement): void } }} LeanQr */
@@ -24,12 +23,6 @@ export function askForCode(needed) {
   input.inputMode = 'numeric' // a recovery code may have been typed
 }
 
-/** A warning after a login with one of the last recovery codes; otherwise empty. @param {ApiResponse} response */
-export const warnOfFewCodes = ({ body: { recovery_codes_left: left } }) =>
-  typeof left === 'number' && left <= FEW_CODES
-    ? `You have ${left} recovery codes left. Create new ones under “Second factor”.`
-    : ''
-
 /** @param {import('./session.js').ClientSession} session */
 export function createFactors(session) {
   const section = find('factors', HTMLElement)
@@ -37,6 +30,8 @@ export function createFactors(session) {
   const form = find('enrol', HTMLFormElement)
   const codesSection = find('codes', HTMLElement)
   const replace = find('codes-replace', HTMLButtonElement)
+  const codeList = find('codes-list', HTMLPreElement)
+  const download = find('codes-download', HTMLAnchorElement)
   let enrolledId = ''
 
   /** @param {string} method @param {string} path @param {object} [fields] */
@@ -48,8 +43,11 @@ export function createFactors(session) {
     return readResponse(session.fetch(path, { method, ...body }))
   }
 
+  /** @param {string} path */
+  const get = (path) => readResponse(session.fetch(path, { priority: 'low' }))
+
   const load = async () => {
-    const response = await readResponse(session.fetch('/me/factors', { priority: 'low' }))
+    const response = await get('/me/factors')
     section.hidden = response.status === 404 // this API has no second factors
     if (response.status !== 200) return
     const all = /** @type {Factor[]} */ (response.body.factors)
@@ -58,14 +56,15 @@ export function createFactors(session) {
       ...factors.map((factor) => renderFactor(factor, () => remove(factor))),
     )
     replace.hidden = factors.length === 0
+    const { remaining, total } = factors.length > 0 ? (await get('/me/recovery-codes')).body : {}
+    const left = `Recovery codes left: ${remaining}`
+    const isFew = Number(remaining) <= FEW_CODES
     const count = find('codes-left', HTMLParagraphElement)
-    count.textContent = factors.length === 0 ? 'You have none yet.' : ''
-    if (factors.length === 0) return
-    const codes = await readResponse(session.fetch('/me/recovery-codes', { priority: 'low' }))
-    if (codes.status !== 200) return
-    const { remaining, total } = codes.body
-    count.textContent = `${remaining} of ${total} recovery codes are left.`
-    count.classList.toggle('warn', Number(remaining) <= FEW_CODES)
+    count.textContent = total ? `${left} of ${total}.` : ''
+    count.classList.toggle('warn', isFew)
+    find('codes-few', HTMLParagraphElement).textContent = isFew
+      ? `${left}. Create new ones under “Second factor”.`
+      : ''
   }
 
   /** @param {Factor} factor */
@@ -79,14 +78,15 @@ export function createFactors(session) {
 
   /** Shows codes until the user has saved them. @param {unknown} codes */
   const showCodes = (codes) => {
-    const text = Array.isArray(codes) ? codes.join('\n') : ''
-    const download = { download: 'recovery-codes.txt', href: `data:text/plain,${encodeURI(text)}` }
+    codeList.textContent = Array.isArray(codes) ? codes.join('\n') : ''
+    const user = find('username-shown', HTMLElement).textContent
+    const title = `Recovery codes of ${user} for ${location.origin}, ${formatTime(Date.now() / 1000)}`
+    // A data: URL would leave the codes in the browser's history.
+    download.href = URL.createObjectURL(new Blob([`${title}\n\n${codeList.textContent}\n`]))
     codesSection.hidden = false
-    find('codes-list', HTMLPreElement).textContent = text
-    const copy = createCopyButton('Copy the codes', () => text)
-    find('codes-buttons', HTMLDivElement).replaceChildren(copy, el('a', download, 'Download'))
     find('codes-title', HTMLHeadingElement).focus()
   }
+  download.before(createCopyButton('Copy the codes', () => codeList.textContent))
 
   onClick(find('factors-add', HTMLButtonElement), async () => {
     clear() // an enrolment that was not confirmed
@@ -128,8 +128,9 @@ export function createFactors(session) {
     codesSection.hidden = true
     form.hidden = true
     form.reset()
-    for (const id of ['codes-list', 'codes-buttons', 'enrol-secret'])
-      document.getElementById(id)?.replaceChildren()
+    for (const element of [codeList, find('enrol-secret', HTMLElement)]) element.replaceChildren()
+    URL.revokeObjectURL(download.href)
+    download.removeAttribute('href')
     find('enrol-qr', HTMLCanvasElement).width = 0
   }
   return { load, clear }

@@ -6,7 +6,7 @@ import { offerPasswordChoice } from './choose-password.js'
 import { createCopyButton } from './copy.js'
 import { find, onClick } from './dom.js'
 import { showExchange } from './exchange-list.js'
-import { askForCode, createFactors, warnOfFewCodes } from './factors.js'
+import { askForCode, createFactors } from './factors.js'
 import { onSubmit } from './forms.js'
 import { offerOwnEndpoint } from './own-endpoint.js'
 import { createRecordingFetch } from './recording-fetch.js'
@@ -73,9 +73,7 @@ function showSignedOut(reason) {
   shownSid = undefined
   setLoggedIn(false)
   clearToken()
-  sessionList.clear()
   factors.clear()
-  activity.clear()
   tokenField.value = ''
   notice.textContent = explainSignOut(reason)
   notice.hidden = false
@@ -84,8 +82,8 @@ function showSignedOut(reason) {
 
 /** @param {boolean} loggedIn */
 function setLoggedIn(loggedIn) {
-  for (const result of document.querySelectorAll('.result:not(#call-without-token-result)'))
-    result.replaceChildren()
+  const shown = '.result:not(#call-without-token-result), #account :is(ul, ol)'
+  for (const element of document.querySelectorAll(shown)) element.replaceChildren()
   markLoggedIn(loggedIn)
   loggedInPanel.hidden = !loggedIn
   account.hidden = !loggedIn
@@ -142,10 +140,9 @@ onSubmit(
     if (response.code.startsWith('otp_')) askForCode(true)
     return response
   },
-  async (response) => {
+  async () => {
     focusCall()
-    const news = describeNews(await recentEvents)
-    notice.textContent = [warnOfFewCodes(response), news].filter(Boolean).join(' ')
+    notice.textContent = describeNews(await recentEvents)
     notice.hidden = notice.textContent === ''
   },
 )

@@ -49,7 +49,7 @@ export function createSessionList(session, endCurrent) {
 
   onClick(find('sessions-reload', HTMLButtonElement), () => load())
   onClick(more, () => load(nextCursor ?? undefined))
-  return { load: () => load(undefined, 'low'), clear: () => list.replaceChildren() }
+  return { load: () => load(undefined, 'low') }
 }
 
 /** @param {SessionEntry} entry @param {() => Promise<void>} end */

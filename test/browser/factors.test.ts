@@ -1,6 +1,7 @@
 // The second factor in the page: enrolment, codes at login, recovery codes.
 
 import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 
 import type { Locator, Page, Route } from 'playwright-core'
 import { describe, expect } from 'vitest'
@@ -88,7 +89,7 @@ describe('a second factor', () => {
       expect(await findViolations(page)).toEqual([])
       const { key, codes } = await enrol(page)
       expect(codes).toHaveLength(10)
-      await page.getByText('10 of 10 recovery codes are left.').waitFor()
+      await page.getByText('Recovery codes left: 10 of 10.').waitFor()
       await page.locator('#factors').screenshot({ path: `dist/screenshots/codes-${name}.png` })
       expect(await findViolations(page)).toEqual([])
       const exchanges = await page.locator('#exchanges').textContent()
@@ -133,12 +134,61 @@ describe('a second factor', () => {
       await page.keyboard.type(code.toUpperCase())
       await page.keyboard.press('Enter')
       await page.getByText(`You are logged in as ${user.username}.`).waitFor()
-      await page.getByText(`${9 - used} of 10 recovery codes are left.`).waitFor()
+      await page.getByText(`Recovery codes left: ${9 - used} of 10.`).waitFor()
     }
-    await page.getByRole('alert').getByText('You have 2 recovery codes left.').waitFor()
+    const warning = page.getByRole('alert').getByText('Recovery codes left: 2. Create new ones')
+    await warning.waitFor()
     await clickAndWait(page, 'Create new recovery codes')
-    await page.getByText('10 of 10 recovery codes are left.').waitFor()
+    await page.getByText('Recovery codes left: 10 of 10.').waitFor()
     expect(await page.locator('#codes-list').innerText()).not.toContain(codes[9])
+    expect(await page.locator('#codes').innerText()).toContain('Earlier ones no longer work.')
+    expect(await warning.isVisible()).toBe(false)
+  })
+
+  it('that is removed takes the warning of few recovery codes with it', async ({ open }) => {
+    const { page, context } = await open()
+    await logInOnPage(page, await createUser('factor-few'))
+    await enrol(page)
+    await context.route('**/me/recovery-codes', (route) =>
+      route.fulfill({ json: { remaining: 1, total: 10 } }),
+    )
+    await page.reload()
+    const warning = page.getByRole('alert').getByText('Recovery codes left: 1. Create new ones')
+    await warning.waitFor()
+    await page.locator('#codes-left.warn').getByText('Recovery codes left: 1 of 10.').waitFor()
+    await page.getByRole('button', { name: /^Remove Authenticator app/ }).click()
+    await page.getByText('You have none yet.').waitFor()
+    expect(await warning.isVisible()).toBe(false)
+    expect(await page.locator('#codes-left').innerText()).toBe('')
+  })
+})
+
+describe('recovery codes', () => {
+  it('are downloaded with the name of their user, and not as a URL that the history would keep', async ({
+    open,
+  }) => {
+    const { page } = await open()
+    await logInOnPage(page, await createUser('codes-saved'))
+    const { codes } = await enrol(page)
+    const link = page.getByRole('link', { name: 'Download' })
+    const [download] = await Promise.all([page.waitForEvent('download'), link.click()])
+    expect(download.suggestedFilename()).toBe('recovery-codes.txt')
+    expect(download.url()).toMatch(/^blob:/)
+    const [title, ...others] = readFileSync(await download.path(), 'utf8').split('\n')
+    expect(title).toMatch(`Recovery codes of codes-saved for ${origin}, `)
+    expect(others).toEqual(['', ...codes, ''])
+    await page.getByRole('button', { name: 'I have saved them' }).click()
+    expect(await page.locator('#codes-download').getAttribute('href')).toBe(null)
+  })
+
+  it('have a download link that is at least as high as a button', async ({ open }) => {
+    const { page } = await open()
+    await logInOnPage(page, await createUser('codes-height'))
+    await enrol(page)
+    const controls = page.locator('#codes :is(a, button)')
+    const heights = await controls.evaluateAll((all) => all.map((one) => one.clientHeight))
+    expect(heights).toHaveLength(3)
+    expect(Math.min(...heights)).toBeGreaterThanOrEqual(38)
   })
 })
 
