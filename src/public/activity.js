@@ -4,6 +4,7 @@ import { el, find, onClick } from './dom.js'
 import { formatRelative, formatTime, nameCountry, readResponse, showResponse } from './responses.js'
 
 /** @typedef {{ time: number, event: string, username: string, by: string | null, country: string | null }} AccountEvent */
+/** @typedef {{ events: AccountEvent[], next: string | null }} EventPage */
 
 /** What `by` did, and whether it concerns security even if the user did it. @type {Record<string, [words: string, isAlert: boolean]>} */
 const WORDS = {
@@ -46,9 +47,7 @@ export function createActivity(session) {
       showResponse(output, response)
       return []
     }
-    const { events, next } = /** @type {{ events: AccountEvent[], next: string | null }} */ (
-      /** @type {unknown} */ (response.body)
-    )
+    const { events, next } = /** @type {EventPage} */ (/** @type {unknown} */ (response.body))
     nextCursor = next ?? ''
     more.hidden = next === null
     if (!after) list.replaceChildren()

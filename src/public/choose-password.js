@@ -2,7 +2,7 @@
 
 import { find } from './dom.js'
 import { onSubmit } from './forms.js'
-import { readResponse } from './responses.js'
+import { readResponse, toPost } from './responses.js'
 
 /**
  * Shows the form if the page was opened with a code. The fragment is in no request, log or referrer; it leaves
@@ -20,13 +20,7 @@ export function offerPasswordChoice(send, onChosen) {
   onSubmit(
     find('choose-form', HTMLFormElement),
     ({ new_password = '' }) =>
-      readResponse(
-        send('/reset-password', {
-          method: 'POST',
-          headers: { 'Content-Type': 'application/json' },
-          body: JSON.stringify({ code, new_password }),
-        }),
-      ),
+      readResponse(send('/reset-password', toPost({ code, new_password }))),
     ({ body }) => {
       section.hidden = true
       onChosen(String(body.username))

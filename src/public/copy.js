@@ -6,8 +6,7 @@ const SHOWN_MS = 2000
 
 /** @param {string} label @param {() => string} read */
 export function createCopyButton(label, read) {
-  const button = /** @type {HTMLButtonElement} */ (el('button', { type: 'button' }, label))
-  button.classList.add('quiet')
+  const button = el('button', { type: 'button', class: 'quiet' }, label)
   onClick(button, async () => {
     const copied = navigator.clipboard.writeText(read())
     button.textContent = await copied.then(

@@ -2,7 +2,8 @@
 
 /**
  * Creates an element.
- * @param {string} name @param {Record<string, string>} [attributes] @param {...(Node | string)} children
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name @param {Record<string, string>} [attributes] @param {...(Node | string)} children
  */
 export function el(name, attributes = {}, ...children) {
   const element = document.createElement(name)
@@ -20,6 +21,13 @@ export function find(id, type) {
   const element = document.getElementById(id)
   if (!(element instanceof type)) throw new Error(`Missing ${type.name} #${id} in index.html`)
   return element
+}
+
+/** Replaces a list's entries. A focused button passes the focus on to its successor. @param {HTMLElement} list @param {HTMLElement[]} entries */
+export function replaceEntries(list, entries) {
+  const focusedId = list.contains(document.activeElement) ? document.activeElement?.id : undefined
+  list.replaceChildren(...entries)
+  if (focusedId) document.getElementById(focusedId)?.focus()
 }
 
 /**

@@ -1,4 +1,4 @@
-// Reads the API's responses and describes them in plain English.
+// Prepares requests, reads the API's responses and describes them in plain English.
 
 import { el } from './dom.js'
 import { readErrorCode } from './error-codes.js'
@@ -63,6 +63,13 @@ export async function readResponse(request) {
     requestId: headers.get('X-Request-Id') ?? '',
   }
 }
+
+/** Returns the options of a request that sends fields as JSON. @param {object} fields */
+export const toPost = (fields) => ({
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify(fields),
+})
 
 /** @param {ApiResponse} response */
 export function describeResponse({ status, code, body, requestId }) {

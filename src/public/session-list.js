@@ -1,10 +1,11 @@
 // Lists the user's sessions, each with a button that ends it.
 
-import { el, find, onClick } from './dom.js'
+import { el, find, onClick, replaceEntries } from './dom.js'
 import { formatRelative, formatTime, nameCountry, readResponse, showResponse } from './responses.js'
 
 /** @typedef {import('./session.js').ClientSession} ClientSession */
 /** @typedef {{ id: string, created_at: number, refreshed_at: number, expires_at: number, user_agent: string, country: string, current: boolean }} SessionEntry */
+/** @typedef {{ sessions: SessionEntry[], next: string | null }} SessionPage */
 
 /** The first match wins, since most browsers also claim to be others. */
 const BROWSERS = ['Edg', 'OPR', 'Firefox', 'Chrome', 'Safari']
@@ -26,16 +27,13 @@ export function createSessionList(session, endCurrent) {
     const response = await readResponse(session.fetch(path, { priority }))
     output.replaceChildren()
     if (response.status !== 200) return showResponse(output, response)
-    const { sessions, next } = /** @type {{ sessions: SessionEntry[], next: string | null }} */ (
-      /** @type {unknown} */ (response.body)
-    )
+    const { sessions, next } = /** @type {SessionPage} */ (/** @type {unknown} */ (response.body))
     nextCursor = next
     more.hidden = next === null
-    const focusedId = list.contains(document.activeElement) ? document.activeElement?.id : undefined
-    if (!after) list.replaceChildren()
     const sorted = sessions.toSorted((one, other) => Number(other.current) - Number(one.current))
-    list.append(...sorted.map((entry) => renderEntry(entry, () => end(entry))))
-    if (focusedId) document.getElementById(focusedId)?.focus() // its button was replaced
+    const entries = sorted.map((entry) => renderEntry(entry, () => end(entry)))
+    if (after) list.append(...entries)
+    else replaceEntries(list, entries)
   }
 
   /** @param {SessionEntry} entry */
@@ -56,30 +54,15 @@ export function createSessionList(session, endCurrent) {
 function renderEntry(entry, end) {
   const name = nameDevice(entry.user_agent)
   const country = nameCountry(entry.country)
-  const button = /** @type {HTMLButtonElement} */ (
-    el('button', { type: 'button', id: `end-${entry.id}` }, 'End')
-  )
-  const createdAt = formatTime(entry.created_at)
-  button.setAttribute('aria-label', `End the session of ${name} since ${createdAt}`)
+  const device = el('div', { class: 'device' }, el('strong', {}, name), country && `, ${country}`)
+  if (entry.current) device.append(' ', el('span', { class: 'status good' }, 'this browser'))
+  const used = `Logged in ${formatRelative(entry.created_at)}, last refreshed ${formatRelative(entry.refreshed_at)}.`
+  const expiry = `Expires ${formatTime(entry.expires_at)} unless refreshed.`
+  for (const times of [used, expiry]) device.append(el('p', { class: 'times' }, times))
+  const label = `End the session of ${name} since ${formatTime(entry.created_at)}`
+  const button = el('button', { type: 'button', id: `end-${entry.id}`, 'aria-label': label }, 'End')
   onClick(button, end)
-  return el(
-    'li',
-    {},
-    el(
-      'div',
-      { class: 'device' },
-      el('strong', {}, name),
-      ...(country ? [`, ${country}`] : []),
-      ...(entry.current ? [' ', el('span', { class: 'status good' }, 'this browser')] : []),
-      el(
-        'p',
-        { class: 'times' },
-        `Logged in ${formatRelative(entry.created_at)}, last refreshed ${formatRelative(entry.refreshed_at)}.`,
-      ),
-      el('p', { class: 'times' }, `Expires ${formatTime(entry.expires_at)} unless refreshed.`),
-    ),
-    button,
-  )
+  return el('li', {}, device, button)
 }
 
 /** Returns `Firefox on Linux`, or the name of another program. @param {string} userAgent */
