@@ -37,8 +37,6 @@ const activity = createActivity(session)
 const button = (/** @type {string} */ id) => find(id, HTMLButtonElement)
 const output = (/** @type {string} */ id) => find(id, HTMLParagraphElement)
 const notice = output('notice')
-const account = find('account', HTMLDivElement)
-const loggedInPanel = find('logged-in', HTMLDivElement)
 const loginForm = find('login', HTMLFormElement)
 const tokenField = find('changed-token', HTMLTextAreaElement)
 const focusCall = () => button('call-with-token').focus()
@@ -56,13 +54,14 @@ function showLogin(tokens) {
   const { sid, sub } = readClaims(tokens.access_token)
   showToken(tokens)
   tokenField.value = tokens.access_token
-  if (sid === shownSid) return void sessionList.load() // its times have changed
-  shownSid = sid
-  find('username-shown', HTMLElement).textContent = String(sub)
-  find('change-username', HTMLInputElement).value = String(sub)
-  notice.hidden = true
-  askForCode(false)
-  setLoggedIn(true)
+  if (sid !== shownSid) {
+    shownSid = sid
+    find('username-shown', HTMLElement).textContent = String(sub)
+    find('change-username', HTMLInputElement).value = String(sub)
+    notice.hidden = true
+    askForCode(false)
+    setLoggedIn(true)
+  }
   recentEvents = activity.load()
   listLoaded = Promise.all([sessionList.load(), factors.load(), recentEvents])
 }
@@ -85,8 +84,8 @@ function setLoggedIn(loggedIn) {
   const shown = '.result:not(#call-without-token-result), #account :is(ul, ol)'
   for (const element of document.querySelectorAll(shown)) element.replaceChildren()
   markLoggedIn(loggedIn)
-  loggedInPanel.hidden = !loggedIn
-  account.hidden = !loggedIn
+  find('logged-in', HTMLDivElement).hidden = !loggedIn
+  find('account', HTMLDivElement).hidden = !loggedIn
   loginForm.hidden = loggedIn
 }
 

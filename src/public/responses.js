@@ -80,6 +80,8 @@ export function describeResponse({ status, code, body, requestId }) {
   if (status >= 500)
     return `The API failed.${requestId && ` Its log has the details under ${requestId}.`}`
   if (code === 'token_not_fresh') return 'Log out and in again first: your login is too long ago.'
+  if (code === 'factor_required')
+    return 'Add an authenticator app under “Second factor” first. If you have one, log out and in again.'
   const { error } = body
   if (code === 'code_invalid' && error && typeof error === 'object' && 'code' in error)
     return 'This link has been used, has expired or was replaced. Ask for a new one.'

@@ -4,9 +4,19 @@ import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 import type { Locator, Page, Route } from 'playwright-core'
-import { describe, expect } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
 
-import { clickAndWait, findViolations, it, logInOnPage, origin, type Profile } from './browser.ts'
+import {
+  callGuarded,
+  clickAndWait,
+  findViolations,
+  foreignPages,
+  it,
+  logInOnPage,
+  origin,
+  type Profile,
+} from './browser.ts'
+import { serve } from './setup.ts'
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
 const PASSWORD = 'a clock with two hands'
@@ -43,7 +53,7 @@ function computeCode(key: string, steps = 0): string {
 async function enrol(page: Page): Promise<{ key: string; codes: string[] }> {
   await page.getByRole('button', { name: 'Add an authenticator app' }).click()
   await page.getByLabel('Code of the app').waitFor()
-  await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('enrol-otp')
+  await expect.poll(() => readFocus(page)).toBe('enrol-otp')
   const key = (await page.locator('#enrol-secret').innerText()).replaceAll(' ', '')
   await page.keyboard.type(computeCode(key, -1))
   await page.keyboard.press('Enter')
@@ -51,6 +61,8 @@ async function enrol(page: Page): Promise<{ key: string; codes: string[] }> {
   const codes = (await page.locator('#codes-list').innerText()).split('\n')
   return { key, codes }
 }
+
+const readFocus = (page: Page) => page.evaluate(() => document.activeElement?.id)
 
 async function logOut(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Log out', exact: true }).click()
@@ -160,6 +172,35 @@ describe('a second factor', () => {
     await page.getByText('You have none yet.').waitFor()
     expect(await warning.isVisible()).toBe(false)
     expect(await page.locator('#codes-left').innerText()).toBe('')
+  })
+})
+
+describe('a second factor that MFA requires of everyone', () => {
+  let server: Awaited<ReturnType<typeof serve>> | undefined
+  beforeAll(async () => {
+    if (inject('chromium'))
+      server = await serve((settings) => settings.replace('MFA = "optional"', 'MFA = "all"'))
+  }, 120_000)
+  afterAll(() => server?.stop())
+
+  it('is asked for by name, and its enrolment replaces the errors', async ({ open }) => {
+    const { page } = await open()
+    foreignPages.add(page) // its expected 4xx come from another origin
+    await page.goto(server?.url ?? '')
+    await page.getByRole('button', { name: 'Use cosmo, the demo user' }).click()
+    const advice = 'Add an authenticator app under “Second factor” first.'
+    for (const part of ['#sessions-result', '#activity-result'])
+      await page.locator(part).getByText(advice).waitFor()
+    expect(await callGuarded(page, 'with the token')).toContain(advice)
+    await enrol(page)
+    await page.locator('#activity-list').getByText('Second factor added').waitFor()
+    await page.locator('#sessions li').first().waitFor()
+    expect(await page.locator('#sessions-result, #activity-result').allInnerTexts()).toEqual([
+      '',
+      '',
+    ])
+    expect(await callGuarded(page, 'with the token')).toContain('200 OK')
+    await page.goto('about:blank')
   })
 })
 
