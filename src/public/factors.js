@@ -1,9 +1,9 @@
 // The second factor: the code at login, enrolment with a QR code, recovery codes.
 
 import { createCopyButton } from './copy.js'
-import { el, find, onClick } from './dom.js'
+import { el, find, onClick, replaceEntries } from './dom.js'
 import { onSubmit } from './forms.js'
-import { describeResponse, formatTime, readResponse, showResponse } from './responses.js'
+import { describeResponse, formatTime, readResponse, showResponse, toPost } from './responses.js'
 
 /** @typedef {{ id: string, friendly_name: string, status: string, created_at: number }} Factor */
 /** @typedef {{ id: string, totp: { secret: string, uri: string } }} Enrolment */
@@ -32,31 +32,23 @@ export function createFactors(session) {
   const replace = find('codes-replace', HTMLButtonElement)
   const codeList = find('codes-list', HTMLPreElement)
   const download = find('codes-download', HTMLAnchorElement)
+  const key = find('enrol-secret', HTMLAnchorElement)
+  const qr = find('enrol-qr', HTMLCanvasElement)
   let enrolledId = ''
 
-  /** @param {string} method @param {string} path @param {object} [fields] */
-  const send = (method, path, fields) => {
-    const body = fields && {
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(fields),
-    }
-    return readResponse(session.fetch(path, { method, ...body }))
-  }
-
-  /** @param {string} path */
-  const get = (path) => readResponse(session.fetch(path, { priority: 'low' }))
+  /** @param {string} path @param {RequestInit} [init] */
+  const send = (path, init = { priority: 'low' }) => readResponse(session.fetch(path, init))
 
   const load = async () => {
-    const response = await get('/me/factors')
+    const response = await send('/me/factors')
     section.hidden = response.status === 404 // this API has no second factors
     if (response.status !== 200) return
     const all = /** @type {Factor[]} */ (response.body.factors)
     const factors = all.filter(({ status }) => status !== 'unverified')
-    find('factors-list', HTMLUListElement).replaceChildren(
-      ...factors.map((factor) => renderFactor(factor, () => remove(factor))),
-    )
+    const entries = factors.map((factor) => renderFactor(factor, () => remove(factor)))
+    replaceEntries(find('factors-list', HTMLUListElement), entries)
     replace.hidden = factors.length === 0
-    const { remaining, total } = factors.length > 0 ? (await get('/me/recovery-codes')).body : {}
+    const { remaining, total } = factors.length > 0 ? (await send('/me/recovery-codes')).body : {}
     const left = `Recovery codes left: ${remaining}`
     const isFew = Number(remaining) <= FEW_CODES
     const count = find('codes-left', HTMLParagraphElement)
@@ -69,15 +61,15 @@ export function createFactors(session) {
 
   /** @param {Factor} factor */
   const remove = async ({ id }) => {
-    const response = await send('DELETE', `/me/factors/${id}`)
+    const response = await send(`/me/factors/${id}`, { method: 'DELETE' })
     clear() // the codes may be gone with it
     await load()
     showResponse(output, response)
-    find('factors-title', HTMLHeadingElement).focus() // the button was removed
   }
 
   /** Shows codes until the user has saved them. @param {unknown} codes */
   const showCodes = (codes) => {
+    clear()
     codeList.textContent = Array.isArray(codes) ? codes.join('\n') : ''
     const user = find('username-shown', HTMLElement).textContent
     const title = `Recovery codes of ${user} for ${location.origin}, ${formatTime(Date.now() / 1000)}`
@@ -87,33 +79,46 @@ export function createFactors(session) {
     find('codes-title', HTMLHeadingElement).focus()
   }
   download.before(createCopyButton('Copy the codes', () => codeList.textContent))
+  key.after(createCopyButton('Copy the key', () => key.textContent))
 
   onClick(find('factors-add', HTMLButtonElement), async () => {
-    clear() // an enrolment that was not confirmed
+    const input = find('enrol-otp', HTMLInputElement)
+    if (!form.hidden) return input.select() // another key would replace the one that is shown
     const fields = { factor_type: 'totp', friendly_name: 'Authenticator app' }
-    const response = await send('POST', '/me/factors', fields)
+    const response = await send('/me/factors', toPost(fields))
     if (response.status !== 201) return showResponse(output, response)
     const { id, totp } = /** @type {Enrolment} */ (/** @type {unknown} */ (response.body))
     output.replaceChildren()
+    form.reset()
     enrolledId = id
     form.hidden = false
-    find('enrol-secret', HTMLElement).textContent = totp.secret.replaceAll(/.{4}(?=.)/g, '$& ')
-    find('enrol-otp', HTMLInputElement).focus()
-    const { generate } = /** @type {LeanQr} */ (await import(QR_MODULE))
-    generate(totp.uri).toCanvas(find('enrol-qr', HTMLCanvasElement))
+    key.href = totp.uri
+    key.textContent = totp.secret.replaceAll(/.{4}(?=.)/g, '$& ')
+    input.focus()
+    /** @type {LeanQr | undefined} */
+    const leanQr = await import(QR_MODULE).catch(() => undefined)
+    qr.hidden = !leanQr
+    leanQr?.generate(totp.uri).toCanvas(qr)
   })
   onSubmit(
     form,
-    ({ otp = '' }) => send('POST', `/me/factors/${enrolledId}/verify`, { otp }),
-    async ({ body }) => {
-      form.hidden = true
+    async ({ otp = '' }) => {
+      const response = await send(`/me/factors/${enrolledId}/verify`, toPost({ otp }))
+      if (response.code !== 'not_found') return response
+      clear()
+      output.textContent =
+        'This enrolment was finished or replaced. If your app is in the list, create new recovery codes.'
+      await session.refresh().catch(load)
+      return response
+    },
+    ({ body }) => {
       showCodes(body.recovery_codes)
-      await session.refresh() // a token that says that the factor was shown
-      await load()
+      // A token that says that the factor was shown. With it, the page loads its lists again.
+      void session.refresh().catch(load)
     },
   )
   onClick(replace, async () => {
-    const response = await send('POST', '/me/recovery-codes')
+    const response = await send('/me/recovery-codes', { method: 'POST' })
     output.textContent = response.status === 201 ? '' : describeResponse(response)
     if (response.status === 201) showCodes(response.body.codes)
     await load()
@@ -122,36 +127,30 @@ export function createFactors(session) {
     find('otp', HTMLInputElement).inputMode = 'text'
     find('otp', HTMLInputElement).focus()
   })
-  onClick(find('codes-saved', HTMLButtonElement), async () => clear())
+  for (const id of ['codes-saved', 'enrol-cancel'])
+    onClick(find(id, HTMLButtonElement), async () => clear())
 
   const clear = () => {
     codesSection.hidden = true
     form.hidden = true
     form.reset()
-    for (const element of [codeList, find('enrol-secret', HTMLElement)]) element.replaceChildren()
+    for (const element of [codeList, key]) element.replaceChildren()
     URL.revokeObjectURL(download.href)
-    download.removeAttribute('href')
-    find('enrol-qr', HTMLCanvasElement).width = 0
+    for (const link of [download, key]) link.removeAttribute('href')
+    qr.width = 0
+    find('factors-title', HTMLHeadingElement).focus() // what had it is gone
   }
   return { load, clear }
 }
 
 /** @param {Factor} factor @param {() => Promise<void>} remove */
-function renderFactor({ friendly_name: name, status, created_at: createdAt }, remove) {
-  const button = /** @type {HTMLButtonElement} */ (el('button', { type: 'button' }, 'Remove'))
+function renderFactor({ id, friendly_name: name, status, created_at: createdAt }, remove) {
   const since = formatTime(createdAt)
-  button.setAttribute('aria-label', `Remove ${name} of ${since}`)
-  onClick(button, remove)
   const state = status === 'disabled' ? 'Disabled after too many wrong codes, added' : 'Added'
-  return el(
-    'li',
-    {},
-    el(
-      'div',
-      { class: 'device' },
-      el('strong', {}, name),
-      el('p', { class: 'times' }, `${state} ${since}.`),
-    ),
-    button,
-  )
+  const times = el('p', { class: 'times' }, `${state} ${since}.`)
+  const device = el('div', { class: 'device' }, el('strong', {}, name), times)
+  const label = `Remove ${name} of ${since}`
+  const button = el('button', { type: 'button', id: `remove-${id}`, 'aria-label': label }, 'Remove')
+  onClick(button, remove)
+  return el('li', {}, device, button)
 }

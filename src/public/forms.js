@@ -20,18 +20,22 @@ export function onSubmit(form, send, onSuccess) {
     void runWhileBusy(button, async () => {
       const fields = [...new FormData(form)].map(([name, value]) => [name, String(value)])
       const response = await send(Object.fromEntries(fields))
+      const succeeded = response.status >= 200 && response.status < 300
+      if (succeeded) form.reset()
       showFieldErrors(form, response)
       if (response.status === 429) return lockOut(response.retryAfter)
       showResponse(output, response)
-      if (response.status >= 300 || response.status === 0) return
-      form.reset()
-      onSuccess(response)
+      if (succeeded) onSuccess(response)
     })
+  })
+  form.addEventListener('reset', () => {
+    showFieldErrors(form, { code: '', body: {} })
+    output.replaceChildren()
   })
   for (const toggle of form.querySelectorAll('.secret button')) addToggle(toggle)
 }
 
-/** @param {HTMLFormElement} form @param {ApiResponse} response */
+/** @param {HTMLFormElement} form @param {Pick<ApiResponse, 'code' | 'body'>} response */
 function showFieldErrors(form, { code, body: { error } }) {
   const errors = new Map(Object.entries(error && typeof error === 'object' ? error : {}))
   for (const input of form.querySelectorAll('input')) {
@@ -69,7 +73,8 @@ function createLockout(form, button, output) {
     if (seconds > 0) {
       const [whose, others] = name ? [` for ${name}`, ', or use another name.'] : ['', '.']
       const text = ` Too many attempts${whose} from here. Try again in `
-      if (shown !== key) output.replaceChildren(statusBadge(429), text, left, others)
+      if (shown !== key || !output.hasChildNodes())
+        output.replaceChildren(statusBadge(429), text, left, others)
       left.textContent = formatDuration(seconds)
       button.setAttribute('aria-disabled', 'true')
       shown = key
