@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 
+import { toBase64 } from '../../../src/auth/encoding.ts'
 import { openSeed, sealSeed } from '../../../src/auth/keys/seal.ts'
 import { importKeyRing } from '../../../src/auth/keys/key-ring.ts'
 
@@ -57,4 +58,11 @@ it('the error names the key, and neither the seed nor the secret', async () => {
   const error = await openSeed(await ring(NEW), 7, sealed).catch((thrown: Error) => thrown)
   expect(String(error)).toMatch(/DATA_SECRET does not open a seed of key [0-9a-f]{16}$/)
   expect(String(error)).not.toContain(sealed.split('.')[1])
+})
+
+it('a seed that an earlier version has encrypted opens: the database contains them', async () => {
+  const bytes =
+    '4ac6d079f8941989692a1ae9a1525638b856ca76af2be599642830874002cffdd68692fad604b9afaeb0bf913a5a2947'
+  const sealed = `ea12205f76eb3447.${toBase64(Uint8Array.fromHex(bytes))}`
+  expect(await openSeed(await ring(OLD), 7, sealed)).toEqual(SEED)
 })
