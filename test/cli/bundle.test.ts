@@ -43,11 +43,11 @@ function stripComments(source: string): string {
 /** The files of a copy's own endpoints, whose lines do not count. Add yours here. */
 const YOURS = new Set(['routes/protected.ts'])
 
-it('everything that is bundled has at most 4,680 lines, so that one person can read it', () => {
+it('everything that is bundled has at most 4,590 lines, so that one person can read it', () => {
   const counted = own.filter(({ file }) => !YOURS.has(file))
   const lines = counted.map(({ file }) => read(`src/${file}`).trimEnd().split('\n').length)
   expect(lines.length).toBeGreaterThan(40)
-  expect(lines.reduce((total, count) => total + count, 0)).toBeLessThanOrEqual(4680)
+  expect(lines.reduce((total, count) => total + count, 0)).toBeLessThanOrEqual(4590)
 })
 
 it('the bundle, its source map and the output of the deployment contain no secret (ASVS 13.3.1)', () => {
