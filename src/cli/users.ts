@@ -5,6 +5,7 @@ import { resolveEnvironment } from './cloudflare/environment.ts'
 import { withIsolate } from './cloudflare/isolate.ts'
 import { lookUp, parseArguments, TARGET_OPTIONS } from './terminal/arguments.ts'
 import { CommandError, explain, runCommand } from './terminal/command-error.ts'
+import { OWN_OPTIONS } from './users/command.ts'
 import { COMMANDS } from './users/commands.ts'
 import { exportUsers } from './users/export.ts'
 import { importUsers } from './users/import.ts'
@@ -54,12 +55,12 @@ const VERBS = [...Object.keys(COMMANDS), 'import', 'export']
 const MAX_LIMIT = 10_000
 const OPTIONS = {
   ...TARGET_OPTIONS,
-  role: { type: 'string', multiple: true, default: [] as string[] },
-  everyone: { type: 'boolean', default: false },
-  invite: { type: 'boolean', default: false },
-  remove: { type: 'boolean', default: false },
-  limit: { type: 'string', default: '100' },
-  after: { type: 'string', default: '' },
+  role: { type: 'string', multiple: true },
+  everyone: { type: 'boolean' },
+  invite: { type: 'boolean' },
+  remove: { type: 'boolean' },
+  limit: { type: 'string' },
+  after: { type: 'string' },
   yes: { type: 'boolean', default: false },
 } as const
 
@@ -88,18 +89,18 @@ await runCommand(async () => {
   if (!command && VERBS.includes(verb))
     throw usageError(`'${verb}' comes before its options.`, SCRIPT)
   if (!command) throw unknownCommand(verb, VERBS, SCRIPT)
-  for (const option of ['role', 'invite', 'remove', 'everyone', 'limit', 'after'] as const)
-    if (
-      !command.accepts.includes(option) &&
-      String(values[option]) !== String(OPTIONS[option].default)
-    )
-      throw usageError(`'${verb}' does not accept --${option}.`, SCRIPT)
-  const mayLackName = ['prefix', 'name or nothing'].includes(command.argument) || values.everyone
+  const ignored = OWN_OPTIONS.find(
+    (option) => values[option] !== undefined && !command.accepts?.includes(option),
+  )
+  if (ignored) throw usageError(`'${verb}' does not accept --${ignored}.`, SCRIPT)
+  const { role = [], invite = false, remove = false, everyone = false } = values
+  const mayLackName = ['prefix', 'name or nothing'].includes(command.argument) || everyone
   if (!mayLackName && !name)
     throw usageError(`Missing username. Usage: npm run users -- ${verb} <name>`, SCRIPT)
   const target = name && command.argument !== 'prefix' ? parseUsername(name) : name
   const env = await resolveEnvironment(values.env)
-  const options = { ...values, env, limit: parseLimit(values.limit) }
+  const page = { limit: parseLimit(values.limit ?? '100'), after: values.after ?? '' }
+  const options = { ...values, ...page, role, invite, remove, everyone, env }
   const run = () => withIsolate(options, (isolate) => command.run(isolate, target, options))
   const { text, json } = await run().catch((error: unknown) => {
     throw explain(error, target)

@@ -239,7 +239,7 @@ describe('npm run keys -- rotate with a DATA_SECRET', () => {
     const { code, stderr } = await keys('rotate', 'retire', '--yes')
     expect(code).toBe(1)
     expect(stderr).toContain(
-      "DATA_SECRET does not open a seed of key 0123456789abcdef, of ada l. To go on without it: npm run users -- factors 'ada l' --remove",
+      "Cannot decrypt a second factor of 'ada l': DATA_SECRET does not open a seed of key 0123456789abcdef.\nTo remove all their second factors and end their sessions: npm run users -- factors --remove 'ada l'",
     )
     expect(read('.dev.vars')).toBe(before)
   }, 180_000)

@@ -328,6 +328,8 @@ describe('wrong usage exits with 2 and a short message, and repeats no password'
     ['--role for disable', ['disable', 'x', '--role', 'x'], "'disable' does not accept --role"],
     ['--invite for reset', ['reset', 'x', '--invite'], "'reset' does not accept --invite"],
     ['--limit for logout', ['logout', 'x', '--limit', '5'], "'logout' does not accept --limit"],
+    ['--limit for enable', ['enable', 'x', '--limit', '100'], "'enable' does not accept --limit"],
+    ['--role for remove', ['remove', 'x', '--role='], "'remove' does not accept --role"],
     ['--after for add', ['add', 'x', '--after', 'x'], "'add' does not accept --after"],
     [
       'a limit that is not a number',

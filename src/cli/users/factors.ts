@@ -4,8 +4,7 @@ import { requireUser, updateUser } from '../../auth/users.ts'
 import { countCodes, listFactors } from '../../db/factors.ts'
 import type { Isolate } from '../../isolate.ts'
 import { toMinute, toTable } from '../terminal/table.ts'
-
-type Output = { text: string; json: unknown }
+import type { Output } from './command.ts'
 
 /** Lists a user's second factors, without their seeds. */
 export async function showFactors(isolate: Isolate, username: string): Promise<Output> {
