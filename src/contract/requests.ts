@@ -8,10 +8,10 @@ import { describeIssue as error } from './validation.ts'
  * A required, non-empty, well-formed string: JSON can contain half a surrogate pair (RFC 8259 8.2), all
  * of which have the same UTF-8, so that another password would be accepted.
  */
-const requiredString = z
-  .string({ error })
-  .check(z.refine((text) => text !== '', 'Shorter than minimum length 1.'))
-  .check(z.refine((text) => text.isWellFormed(), 'Not a valid string.'))
+const requiredString = z.string({ error }).check(
+  z.refine((text) => text !== '', { error: 'Shorter than minimum length 1.', abort: true }),
+  z.refine((text) => text.isWellFormed(), { error: 'Not a valid string.', abort: true }),
+)
 
 /** A username in NFC, in which it is stored, compared and counted. */
 export const Username = requiredString.check(z.normalize('NFC'))
@@ -29,7 +29,7 @@ export const OtpBody = z.strictObject({ otp: requiredString })
 // Not literals: to parse one with `\p{…}` would take a millisecond of each cold start.
 const matches = (pattern: string) => (text: string) => new RegExp(pattern, 'u').test(text)
 
-/** A line with something to see, that no terminal obeys. */
+/** One line with a visible character, and without control characters, which a terminal would interpret. */
 const NAME = String.raw`^(?=.*[^\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800])[^\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]*$`
 
 export const FactorBody = z.strictObject({

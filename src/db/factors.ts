@@ -10,7 +10,6 @@ export type Factor = {
   status: 'unverified' | 'verified' | 'disabled'
   created_at: number
   sealed_seed: string
-  last_step: number
 }
 
 /** The id of a factor and the step of its code, or the hash of a recovery code, whose only step is 1. */

@@ -41,7 +41,7 @@ const BEGUN = `max(?2, 1 + coalesce(
 
 /**
  * `proof` is of a second factor. `clear` takes back the attempt that these counters counted. `first` are the statements
- * of a password change, which no limit on logins prevents.
+ * of a password change: the limit on logins was checked when its attempt was counted.
  */
 export type Login = {
   user: { id: number; passwordHash: string }
@@ -74,7 +74,7 @@ export async function insertSession(
       AND NOT (?11 AND EXISTS (
         SELECT 1 FROM login_limits WHERE user_id = ?5 AND hundredth_at > ?2 - ${LOGIN_SECONDS}))
     RETURNING ${COLUMNS}, (SELECT remaining - 1 FROM code_counts AS counts
-      WHERE ?10 = 1 AND counts.user_id = sessions.user_id) AS codesLeft`
+      WHERE ?10 = 1 AND sessions.aal = 2 AND counts.user_id = sessions.user_id) AS codesLeft`
   const revokeOldest = `UPDATE sessions SET revoked_at = ?2 WHERE id IN (
       SELECT id FROM sessions
       WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2

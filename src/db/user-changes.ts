@@ -40,9 +40,9 @@ const MAY_CHANGE = `${ACTOR_MAY} AND (?2 = 0 OR ${ANOTHER_ADMIN})`
 export type Conditions = [user: string, other: string | number, actor: string | null]
 
 /**
- * Runs statements that contain ACTOR_MAY as one transaction, outside of which nobody sees the mark of the acting
- * session: so the change of oneself may revoke that session first. Throws `token_revoked` when the admin was
- * demoted, disabled, removed or logged out while the request was under way.
+ * Runs statements that contain ACTOR_MAY as one transaction. Nobody outside of it sees the mark of the acting
+ * session. So admins can change their own account, which revokes that session first. Throws `token_revoked` when
+ * the admin was demoted, disabled, removed or logged out while the request was under way.
  */
 export async function runAsActor(
   db: D1Database,

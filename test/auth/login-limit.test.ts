@@ -81,6 +81,22 @@ describe('a user who has logged in 100 times in 15 minutes', () => {
   })
 })
 
+it('a password change that has begun before the hundredth login is completed after it', async () => {
+  const { access_token: token } = await startSession()
+  const isolate = createIsolate()
+  isolate.beforeStatement = async (number) => {
+    if (number === 4) await addLogins(99)
+  }
+  const response = await isolate.fetch('/me/password', {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+    body: JSON.stringify({ current_password: COSMO.password, new_password: NEXT }),
+  })
+  expect(isolate.statements).toBe(4)
+  expect(response.status).toBe(200)
+  expect((await postJson('/login', { ...COSMO, password: NEXT })).status).toBe(429)
+})
+
 it('logins whose sessions have been revoked count as well, also after the clean-up', async () => {
   const isolate = createIsolate({ ACCESS_TOKEN_SECONDS: '60' })
   await addLogins(100, 600, now() - 590)

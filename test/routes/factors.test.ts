@@ -136,12 +136,20 @@ describe('an enrolment', () => {
     [{ factor_type: 'totp', friendly_name: 'x'.repeat(65) }, 'friendly_name'],
     [{ factor_type: 'totp' }, 'friendly_name'],
     // What a terminal would obey, and what nobody would see.
-    ...['\u001B[2J', 'a\nb', 'a\u0085', 'a\u2028b', 'a\u202Eb', ' ', '\u200B', '\u3164'].map(
-      (friendly_name): [object, string] => [
-        { factor_type: 'totp', friendly_name },
-        'friendly_name',
-      ],
-    ),
+    ...[
+      '\u001B[2J',
+      'a\nb',
+      'a\u0085',
+      'a\u2028b',
+      'a\u202Eb',
+      'a\u2067b',
+      ' ',
+      '\u200B',
+      '\u3164',
+    ].map((friendly_name): [object, string] => [
+      { factor_type: 'totp', friendly_name },
+      'friendly_name',
+    ]),
   ])('with the body %j is a 400', async (body, field) => {
     const { access_token: token } = await startSession()
     const response = await send('POST', '/me/factors', token, body)
@@ -150,7 +158,7 @@ describe('an enrolment', () => {
   })
 
   it.each(["Ada's “iPhone” 15", '👩‍💻 ❤️', ' Téléphone ', '携帯', '"quoted" \\'])(
-    'may be called %s',
+    'adds an app with the name %s',
     async (friendly_name) => {
       const { access_token: token } = await startSession()
       const body = { factor_type: 'totp', friendly_name }
@@ -160,7 +168,7 @@ describe('an enrolment', () => {
     },
   )
 
-  it('by a session that is revoked while the seed is encrypted gets 401', async () => {
+  it('is refused with 401 if its session is revoked while the seed is encrypted', async () => {
     const { access_token: token } = await startSession()
     const isolate = createIsolate()
     isolate.beforeStatement = async (number) => {
@@ -322,6 +330,18 @@ describe('the second factor of an enrolled user', () => {
     const { access_token: token } = app.tokens
     expect(await statusOf(send('DELETE', `/me/factors/${other.id}`, token))).toBe(404)
     expect(await countRows('factors')).toBe(2)
+  })
+
+  it('has no new recovery codes, nor an event of them, if it is removed meanwhile', async () => {
+    const slow = createIsolate()
+    slow.beforeStatement = async (number) => {
+      if (number === 2) await send('DELETE', `/me/factors/${app.id}`, app.tokens.access_token)
+    }
+    expect((await slow.post('/me/recovery-codes', app.tokens.access_token)).status).toBe(404)
+    expect(slow.statements).toBe(2)
+    expect(await countRows('recovery_codes')).toBe(0)
+    const recorded = "SELECT count(*) AS n FROM events WHERE event = 'recovery_codes.created'"
+    expect(await env.DB.prepare(recorded).first('n')).toBe(0)
   })
 
   it('takes the recovery codes with it when the last one is removed', async () => {

@@ -35,7 +35,7 @@ export async function checkFactor(
   const verified = factors.filter(({ status }) => status === 'verified')
   const problems: unknown[] = [] // of single seeds: the code may be of another app
   for (const factor of verified) {
-    const found = findNewStep(isolate, { userId, factor, code }, now)
+    const found = findStepOf(isolate, { userId, factor, code }, now)
     const step = await found.catch((error: unknown) => void problems.push(error))
     if (step) return { id: factor.id, step }
   }
@@ -51,11 +51,10 @@ export async function checkFactor(
 
 type Guess = { userId: number; factor: db.Factor; code: string | undefined }
 
-/** Returns the step of a code, unless it is not later than that of the last code that was accepted. */
-async function findNewStep(isolate: Isolate, { userId, factor, code }: Guess, now: number) {
+/** Returns the step of a code. Whether an earlier login has used it is checked where it is used up. */
+async function findStepOf(isolate: Isolate, { userId, factor, code }: Guess, now: number) {
   const seed = await openSeed(await isolate.dataRing(), userId, factor.sealed_seed)
-  const step = code && (await findStep(seed, code, now))
-  return step && step > factor.last_step ? step : undefined
+  return code === undefined ? undefined : findStep(seed, code, now)
 }
 
 type Enrolment = { sid: string; username: string; name: string }
@@ -90,7 +89,7 @@ export async function verifyFactor(
   const factors = await db.listFactors(isolate.db, userId)
   const factor = factors.find((one) => one.id === id && one.status === 'unverified')
   if (!factor) throw new AppError('not_found')
-  const step = await findNewStep(isolate, { userId, factor, code: parseOtp(otp) }, now)
+  const step = await findStepOf(isolate, { userId, factor, code: parseOtp(otp) }, now)
   if (!step) throw new AppError('code_invalid', { error: { otp: ['Not a valid code.'] } })
   const { codes, hashes } = await createCodes()
   isolate.revokedSessions.add(await db.verifyFactor(isolate.db, { sid, id, step, hashes }, now))

@@ -6,7 +6,7 @@ import type { Isolate } from '../../isolate.ts'
 import { CLOCK_SKEW_SECONDS } from './revoked-sessions.ts'
 
 /**
- * Deletes up to 100,000 sessions, 50,000 counters and devices, 25,000 events and 5,000 codes; returns how many in all.
+ * Deletes up to 100,000 sessions, 50,000 counters, as many devices, 25,000 events and 5,000 codes; returns how many.
  * D1 allows 50 statements per request on the Free plan, and 30 seconds per statement.
  */
 export async function cleanUp({ db, settings }: Isolate, now: number): Promise<number> {

@@ -113,7 +113,10 @@ it('a recovery code of somebody else stays valid when its sender needs none any 
   slow.beforeStatement = async (number) => {
     if (number === 2) await send('DELETE', `/me/factors/${ada.id}`, ada.tokens.access_token)
   }
-  expect((await loginAt(slow, { ...ADA, otp: app.codes[0] })).status).toBe(200)
+  const response = await loginAt(slow, { ...ADA, otp: app.codes[0] })
+  expect(response.status).toBe(200)
+  expect(await response.json()).not.toHaveProperty('recovery_codes_left')
+  expect(logged.join()).not.toContain('recovery_code.used')
   expect((await logIn({ otp: app.codes[0] })).status).toBe(200)
 })
 

@@ -55,7 +55,7 @@ describe('the example token of RFC 7515 A.1', () => {
 
   it('verifySignature accepts the example token of RFC 7515 A.1', async () => {
     expect(parseCompactJws(token)).toHaveLength(2)
-    await expect(verifySignature(token, await loadKey())).resolves.toMatchObject({ iss: 'joe' })
+    await expect(verifySignature(token, await loadKey())).resolves.toBeUndefined()
   })
 
   it('verifySignature rejects that token with one bit flipped in any segment', async () => {
