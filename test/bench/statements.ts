@@ -37,7 +37,7 @@ export async function measureStatements(
   report: Report,
 ): Promise<StatementResult> {
   report('D1 statements of each operation')
-  const host = await startHost(counted, { latchkey: { JWT_SECRET: SECRET } })
+  const host = await startHost(counted, { latchkey: { JWT_SECRET: SECRET, DATA_SECRET: SECRET } })
   await addUser(host.db)
   const send = async (path: string, token = '', body = '') => {
     const response = await fetch(new URL(path, host.urls.latchkey), {
