@@ -9,6 +9,7 @@ import { OWN_OPTIONS } from './users/command.ts'
 import { COMMANDS } from './users/commands.ts'
 import { exportUsers } from './users/export.ts'
 import { importUsers } from './users/import.ts'
+import { parseRoles } from './users/new-user.ts'
 import { print } from './terminal/output.ts'
 import { missingCommand, unknownCommand, usageError } from './terminal/usage.ts'
 
@@ -93,14 +94,15 @@ await runCommand(async () => {
     (option) => values[option] !== undefined && !command.accepts?.includes(option),
   )
   if (ignored) throw usageError(`'${verb}' does not accept --${ignored}.`, SCRIPT)
-  const { role = [], invite = false, remove = false, everyone = false } = values
+  const roles = parseRoles(values.role ?? [])
+  const { invite = false, remove = false, everyone = false } = values
   const mayLackName = ['prefix', 'name or nothing'].includes(command.argument) || everyone
   if (!mayLackName && !name)
     throw usageError(`Missing username. Usage: npm run users -- ${verb} <name>`, SCRIPT)
   const target = name && command.argument !== 'prefix' ? parseUsername(name) : name
   const env = await resolveEnvironment(values.env)
   const page = { limit: parseLimit(values.limit ?? '100'), after: values.after ?? '' }
-  const options = { ...values, ...page, role, invite, remove, everyone, env }
+  const options = { ...values, ...page, roles, invite, remove, everyone, env }
   const run = () => withIsolate(options, (isolate) => command.run(isolate, target, options))
   const { text, json } = await run().catch((error: unknown) => {
     throw explain(error, target)

@@ -8,7 +8,7 @@ export type Options = Target & {
   yes: boolean
   everyone: boolean
   remove: boolean
-  role: string[]
+  roles: string[]
   limit: number
   after: string
 }

@@ -13,7 +13,7 @@ import {
   confirmRemovalOfFactors,
   confirmRoles,
 } from './losses.ts'
-import { askForPassword, parseRoles, requireFreeName } from './new-user.ts'
+import { askForPassword, requireFreeName } from './new-user.ts'
 
 /** Returns a command that reports `done` for the user. */
 const changing = (done: string, change: Run<unknown>): Command => ({
@@ -40,7 +40,7 @@ export const COMMANDS: Record<string, Command> = {
     argument: 'name',
     accepts: ['role', 'invite'],
     async run(isolate, username, options) {
-      const roles = parseRoles(options.role)
+      const { roles } = options
       if (options.invite)
         return toCodeOutput(await inviteUser(isolate, { username, roles }, now()), {
           done: `${username}: invited`,
@@ -92,7 +92,7 @@ export const COMMANDS: Record<string, Command> = {
   }),
   roles: {
     ...updating('roles set, sessions revoked', async (isolate, username, options) => {
-      const roles = parseRoles(options.role)
+      const { roles } = options
       await confirmRoles(isolate, { username, roles }, options)
       return { roles }
     }),
