@@ -37,6 +37,7 @@ export const TARGETS: Record<string, string[]> = {
     'db/faults',
     'auth/login-limit',
     'auth/factors/login',
+    'routes/events',
     'log',
   ],
   'src/auth/sessions/revoked-sessions.ts': [...SESSIONS, 'auth/sessions/everyone', 'db/faults'],

@@ -3,6 +3,8 @@ import { createLocalJWKSet, jwtVerify } from 'jose'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { hashPassword } from '../../../src/auth/passwords/hash.ts'
+import { checkRefreshToken } from '../../../src/auth/sessions/sessions.ts'
+import { verifyToken } from '../../../src/auth/tokens/verify.ts'
 import { markEveryoneRevoked } from '../../../src/db/everyone.ts'
 import { changeUser } from '../../../src/db/user-changes.ts'
 import { COSMO, addUser, fetchApp, logged, now, postJson, readSegment } from '../../helpers.ts'
@@ -106,6 +108,30 @@ describe('times have one meaning', () => {
     const { refresh_token: token } = await startSession()
     expect((await isolate.post('/refresh', token)).status).toBe(200)
     expect((await isolate.post('/refresh', token)).status).toBe(401)
+  })
+
+  it('REFRESH_GRACE_SECONDS = 1 accepts the previous token for a second, and no longer', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const isolate = createIsolate({ REFRESH_GRACE_SECONDS: '1' })
+    const { refresh_token: token } = await startSession()
+    for (const [after, status] of [
+      [0, 200],
+      [0, 200],
+      [1, 200],
+      [1, 401],
+    ] as const) {
+      pass(after)
+      expect((await isolate.post('/refresh', token)).status).toBe(status)
+    }
+  })
+
+  it('the newest refresh token is that of a live session, as it is now', async () => {
+    const { refresh_token: token } = await startSession()
+    const claims = await verifyToken(ownIsolate(), token, now())
+    if (claims.type !== 'refresh') throw new Error('not a refresh token')
+    await env.DB.prepare(`UPDATE users SET roles = '["x"]'`).run()
+    const session = await checkRefreshToken(ownIsolate(), claims, now())
+    expect(session).toMatchObject({ id: claims.sid, generation: 0, roles: ['x'] })
   })
 
   it('a password cannot be changed with a token whose session has expired', async () => {
