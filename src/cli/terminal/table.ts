@@ -1,6 +1,6 @@
 // Plain tables and dates for the terminal.
 
-/** Returns lines of columns, each as wide as its widest cell, with U+FFFD for control characters, which a terminal would interpret. */
+/** Returns lines of columns, each as wide as its widest cell. A terminal would interpret control characters: U+FFFD. */
 export function toTable(titles: string[], rows: string[][]): string {
   const all = [titles, ...rows].map((row) => row.map((cell) => cell.replaceAll(CONTROL, '\uFFFD')))
   const widths = titles.map((_, column) => Math.max(...all.map((row) => width(row[column]))))
